@@ -1,0 +1,50 @@
+import type { RelayError } from './errors.ts';
+import type { Usage } from './usage.ts';
+
+/**
+ * One server-sent event of a Messages stream: its type, and its JSON text exactly as the upstream sent it.
+ * Text, not objects: numbers keep their spelling and keys their order, and nobody pays for parsing what they do not read.
+ */
+export interface StreamEvent {
+  readonly type: string;
+  readonly data: string;
+}
+
+/** How a reply ended, for whoever holds something for the call. */
+export interface Settlement {
+  /** `delivered`: read to its proper end. `failed`: the upstream broke it. `abandoned`: the caller went away. */
+  readonly outcome: 'delivered' | 'failed' | 'abandoned';
+  readonly error?: RelayError;
+  /** Tokens used as far as the upstream told; an absent counter is unknown, never 0. */
+  readonly usage: Usage;
+}
+
+/** What the head of the upstream's HTTP answer told; header names in lower case. */
+export interface ResponseHead {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+interface ReplyBase {
+  /** Resolves once and never rejects, when the answer was delivered, failed or was abandoned, read or unread. */
+  readonly settled: Promise<Settlement>;
+  /** Absent where no upstream was asked (a cached answer). */
+  readonly head?: ResponseHead;
+}
+
+/** An answer that is here as a whole: the JSON text of a Message (or of a token count, or of a page of models). */
+export interface WholeReply extends ReplyBase {
+  readonly kind: 'whole';
+  readonly body: string;
+}
+
+/**
+ * An answer that comes as events. Read it once. The iterator throws a RelayError when the stream breaks; `return()`
+ * or the call's abort signal ends the upstream request at once.
+ */
+export interface StreamReply extends ReplyBase {
+  readonly kind: 'stream';
+  readonly events: AsyncIterable<StreamEvent>;
+}
+
+export type Reply = WholeReply | StreamReply;
