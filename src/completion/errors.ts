@@ -3,6 +3,8 @@
  * nobody compares messages. A reason is never reused for another meaning: callers match on it (`ErrorInfo.reason`).
  */
 
+import type { ResponseHead } from './head.ts';
+
 /** Canonical gRPC status names, https://grpc.github.io/grpc/core/md_doc_statuscodes.html */
 export type StatusName =
   | 'CANCELLED'
@@ -78,7 +80,7 @@ export interface FieldViolation {
   readonly description: string;
 }
 
-/** What the upstream said of a failure, as far as it may be passed on. Never holds headers or bodies. */
+/** What the upstream said of a failure, as far as it may be passed on to callers: an allow-list, never headers or bodies. */
 export interface UpstreamFailure {
   /** HTTP status; absent when no answer came. */
   readonly status?: number;
@@ -98,6 +100,8 @@ export interface RelayErrorOptions {
   readonly retryAfter?: number;
   readonly violations?: readonly FieldViolation[];
   readonly upstream?: UpstreamFailure;
+  /** Head of the upstream's answer, for pacing and cool-downs; never on the wire. */
+  readonly head?: ResponseHead;
   /** Further `ErrorInfo.metadata`. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** Overrides the table, where the upstream said more precisely whether trying again can help. */
@@ -116,6 +120,7 @@ export class RelayError extends Error {
   readonly retryAfter: number | undefined;
   readonly violations: readonly FieldViolation[];
   readonly upstream: UpstreamFailure;
+  readonly head: ResponseHead | undefined;
   readonly metadata: Readonly<Record<string, string>>;
   readonly retryable: boolean;
   readonly scope: FailureScope;
@@ -126,6 +131,7 @@ export class RelayError extends Error {
     this.retryAfter = options.retryAfter;
     this.violations = options.violations ?? [];
     this.upstream = options.upstream ?? {};
+    this.head = options.head;
     this.metadata = options.metadata ?? {};
     this.retryable = options.retryable ?? REASONS[reason].retryable;
     this.scope = options.scope ?? REASONS[reason].scope;

@@ -1,4 +1,5 @@
 import type { RelayError } from './errors.ts';
+import type { ResponseHead } from './head.ts';
 import type { Usage } from './usage.ts';
 
 /**
@@ -17,12 +18,6 @@ export interface Settlement {
   readonly error?: RelayError;
   /** Tokens used as far as the upstream told; an absent counter is unknown, never 0. */
   readonly usage: Usage;
-}
-
-/** What the head of the upstream's HTTP answer told; header names in lower case. */
-export interface ResponseHead {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
 }
 
 interface ReplyBase {
