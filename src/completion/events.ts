@@ -1,0 +1,27 @@
+import { JsonWalker, type Members, members, skipSpace, stringMember, UPSTREAM_JSON_LIMITS } from './json.ts';
+import type { StreamEvent } from './reply.ts';
+
+/** Event types that a caller need not see before an answer has really begun: the gate may hold them back. */
+export function isContent(event: StreamEvent): boolean {
+  return event.type !== 'message_start' && event.type !== 'ping';
+}
+
+/** The `index` of a content block event; -1 where it has none. */
+export function blockIndex(event: Members): number {
+  const index = Number(event.get('index'));
+  return Number.isInteger(index) ? index : -1;
+}
+
+const LEADING_TYPE = /\{[ \t\r\n]*"type"[ \t\r\n]*:[ \t\r\n]*"([^"\\]*)"/y;
+
+/**
+ * The `type` of the object of the API that starts at `at`, whatever its place among the keys; undefined where it has
+ * none. Throws JsonSyntaxError where the text is no JSON object.
+ */
+export function typeOf(text: string, at = 0): string | undefined {
+  const start = skipSpace(text, at);
+  LEADING_TYPE.lastIndex = start;
+  const leading = LEADING_TYPE.exec(text)?.[1];
+  if (leading !== undefined) return leading;
+  return stringMember(members(text.slice(start, new JsonWalker(UPSTREAM_JSON_LIMITS).skip(text, start))), 'type');
+}

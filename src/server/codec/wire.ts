@@ -1,0 +1,200 @@
+import { isUtf8 } from 'node:buffer';
+
+/**
+ * Protocol Buffers wire format, https://protobuf.dev/programming-guides/encoding/ . Strict where common runtimes are
+ * lenient: invalid UTF-8 and values that run past their message are errors, never silently replaced.
+ */
+export const WIRE_VARINT = 0;
+export const WIRE_FIXED64 = 1;
+export const WIRE_BYTES = 2;
+export const WIRE_FIXED32 = 5;
+
+/** Bytes that are not protobuf; the message says what is wrong in words for the caller. */
+export class WireError extends Error {
+  override readonly name = 'WireError';
+}
+
+/** Reads one message's bytes; `pos` moves on. */
+export class WireReader {
+  readonly bytes: Buffer;
+  pos: number;
+  end: number;
+
+  constructor(bytes: Buffer, pos = 0, end = bytes.length) {
+    this.bytes = bytes;
+    this.pos = pos;
+    this.end = end;
+  }
+
+  /** An unsigned varint of up to 32 bits: tags and lengths. */
+  uint32(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const byte = this.byte();
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value >>> 0;
+    }
+    throw new WireError('a varint is too long');
+  }
+
+  /** A varint of up to 64 bits, as a signed integer. */
+  int64(): bigint {
+    let value = 0n;
+    for (let shift = 0n; shift < 70n; shift += 7n) {
+      const byte = this.byte();
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asIntN(64, value);
+    }
+    throw new WireError('a varint is too long');
+  }
+
+  double(): number {
+    const at = this.take(8);
+    return this.bytes.readDoubleLE(at);
+  }
+
+  /** The start of a length-delimited value; its end is then `pos`. */
+  delimited(): number {
+    const length = this.uint32();
+    return this.take(length);
+  }
+
+  string(): string {
+    const start = this.delimited();
+    const { bytes, pos } = this;
+    if (!isUtf8(bytes.subarray(start, pos))) throw new WireError('the string is not valid UTF-8');
+    return bytes.toString('utf8', start, pos);
+  }
+
+  /** Passes over the value of a field of the given wire type. */
+  skip(wireType: number): void {
+    if (wireType === WIRE_VARINT) this.int64();
+    else if (wireType === WIRE_FIXED64) this.take(8);
+    else if (wireType === WIRE_BYTES) this.delimited();
+    else if (wireType === WIRE_FIXED32) this.take(4);
+    else throw new WireError(`wire type ${wireType} is not in use`);
+  }
+
+  private byte(): number {
+    const byte = this.pos < this.end ? this.bytes[this.pos] : undefined;
+    if (byte === undefined) throw new WireError('the message ends in the middle of a value');
+    this.pos += 1;
+    return byte;
+  }
+
+  private take(length: number): number {
+    const start = this.pos;
+    if (length > this.end - start) throw new WireError('the message ends in the middle of a value');
+    this.pos = start + length;
+    return start;
+  }
+}
+
+const INITIAL_CAPACITY = 16 * 1024;
+/** A scratch buffer that a huge answer made grow beyond this is given back. */
+const KEPT_CAPACITY = 1024 * 1024;
+/** A string of at most this many UTF-16 units takes at most 126 bytes of UTF-8: its length fits one byte. */
+const SHORT_STRING = 42;
+
+/** Writes messages into one scratch buffer, reused from message to message. */
+export class WireWriter {
+  private bytes = Buffer.allocUnsafeSlow(INITIAL_CAPACITY);
+  /** Where the next byte goes; set it back to take back what was written since. */
+  pos = 0;
+
+  /** Ends the message: a copy of what was written, and the writer is empty again. */
+  finish(): Buffer {
+    const copy = Buffer.allocUnsafe(this.pos);
+    this.bytes.copy(copy, 0, 0, this.pos);
+    this.pos = 0;
+    if (this.bytes.length > KEPT_CAPACITY) this.bytes = Buffer.allocUnsafeSlow(INITIAL_CAPACITY);
+    return copy;
+  }
+
+  uint32(value: number): void {
+    this.reserve(5);
+    let rest = value;
+    while (rest > 0x7f) {
+      this.bytes[this.pos++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.bytes[this.pos++] = rest;
+  }
+
+  /** A signed integer of up to 64 bits; takes a number where that is exact. */
+  int64(value: number | bigint): void {
+    if (typeof value === 'number' && value >= 0 && value <= 0x7fffffff) return this.uint32(value);
+    this.reserve(10);
+    let rest = BigInt.asUintN(64, BigInt(value));
+    while (rest > 0x7fn) {
+      this.bytes[this.pos++] = Number(rest & 0x7fn) | 0x80;
+      rest >>= 7n;
+    }
+    this.bytes[this.pos++] = Number(rest);
+  }
+
+  double(value: number): void {
+    this.reserve(8);
+    this.pos = this.bytes.writeDoubleLE(value, this.pos);
+  }
+
+  /** A length and the string's UTF-8. The string must be well-formed. */
+  string(value: string): void {
+    if (value.length <= SHORT_STRING) {
+      this.reserve(1 + 3 * value.length);
+      const length = this.bytes.write(value, this.pos + 1, 'utf8');
+      this.bytes[this.pos] = length;
+      this.pos += 1 + length;
+    } else {
+      const length = Buffer.byteLength(value);
+      this.uint32(length);
+      this.reserve(length);
+      this.pos += this.bytes.write(value, this.pos, 'utf8');
+    }
+  }
+
+  /** Appends bytes that are already in wire format. */
+  raw(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.bytes.set(bytes, this.pos);
+    this.pos += bytes.length;
+  }
+
+  /** Begins a nested message; hand the result to `close`. */
+  open(): number {
+    this.reserve(1);
+    this.pos += 1;
+    return this.pos;
+  }
+
+  /** Ends a nested message: writes its length before it, making room where one byte is not enough. */
+  close(start: number): void {
+    const length = this.pos - start;
+    if (length > 0x7f) {
+      const shift = varintSize(length) - 1;
+      this.reserve(shift);
+      this.bytes.copyWithin(start + shift, start, this.pos);
+      this.pos += shift;
+    }
+    let at = start - 1;
+    let rest = length;
+    while (rest > 0x7f) {
+      this.bytes[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.bytes[at] = rest;
+  }
+
+  private reserve(length: number): void {
+    if (this.pos + length <= this.bytes.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.pos + length));
+    this.bytes.copy(grown, 0, 0, this.pos);
+    this.bytes = grown;
+  }
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) size += 1;
+  return size;
+}
