@@ -1,0 +1,178 @@
+import { isUtf8 } from 'node:buffer';
+import type { Call } from '../completion/call.ts';
+import type { Reason, RelayError } from '../completion/errors.ts';
+import type { ResponseHead } from '../completion/head.ts';
+import type { Reply, Settlement } from '../completion/reply.ts';
+import { readUsage, type Usage } from '../completion/usage.ts';
+import { errorEvent, refusal } from './api-error.ts';
+import { codingOf, type Coding, DecodingSink } from './content-coding.ts';
+import { ErrorEvent, MalformedStream } from './event-reader.ts';
+import { EventStream } from './event-stream.ts';
+import type { Receiver } from './exchange.ts';
+import type { Flow, Sink } from './flow.ts';
+import type { Clock } from './provider.ts';
+import { headerOf, type RawHeaders, responseHead } from './response-head.ts';
+import { transportError, upstreamError } from './transport-error.ts';
+import { WholeBody } from './whole-body.ts';
+
+export interface AnswerOptions {
+  readonly clock: Clock;
+  /** Bound of an answer, decoded, in bytes. */
+  readonly maxResponseBytes: number;
+  /** How long a stream may wait for somebody to read on, in milliseconds. */
+  readonly stallMs: number;
+  /** For the errors: which endpoint it was. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** An error body that tells anything is small. */
+const ERROR_BODY_BYTES = 64 * 1024;
+
+/** Makes a Reply, or a RelayError, of what the Messages API answers; which of the two forms, its content type says. */
+export class Answer implements Receiver {
+  private readonly options: AnswerOptions;
+  private readonly call: Call;
+  private readonly replied: (reply: Reply) => void;
+  private readonly refused: (error: RelayError) => void;
+  private readonly settled: () => void;
+  private head: ResponseHead | undefined;
+
+  /** @param settled called once, when neither the answer nor the call's abort signal is of interest any more */
+  constructor(
+    options: AnswerOptions,
+    call: Call,
+    replied: (reply: Reply) => void,
+    refused: (error: RelayError) => void,
+    settled: () => void,
+  ) {
+    this.options = options;
+    this.call = call;
+    this.replied = replied;
+    this.refused = refused;
+    this.settled = settled;
+  }
+
+  open(status: number, headers: RawHeaders, flow: Flow): Sink {
+    const head = responseHead(status, headers);
+    this.head = head;
+    const { trace } = this.call;
+    trace.upstreamStatus = status;
+    trace.upstreamRequestId = head.headers['request-id'] ?? '';
+    if (headerOf(headers, 'x-claude-relay-simulator') === 'true') trace.simulated = true;
+    const coding = codingOf(headerOf(headers, 'content-encoding'));
+    if (status >= 300 || coding === 'unknown') return this.errorBody(head, coding, flow);
+    const streams = headerOf(headers, 'content-type')?.startsWith('text/event-stream') === true;
+    return streams ? this.events(head, coding, flow) : this.message(head, coding, flow);
+  }
+
+  fail(error: Error): void {
+    this.settled();
+    this.refused(transportError(error, this.broken(error)));
+  }
+
+  private message(head: ResponseHead, coding: Coding | undefined, flow: Flow): Sink {
+    const stop = (error: RelayError) => {
+      flow.stop(error);
+      this.fail(error);
+    };
+    return new WholeBody({
+      coding,
+      maxBytes: this.options.maxResponseBytes,
+      done: (body) => {
+        const usage = usageOf(body);
+        if (usage === undefined) {
+          this.fail(
+            this.error('UPSTREAM_UNAVAILABLE', 'The upstream answered with something that is not JSON. Retry.'),
+          );
+          return;
+        }
+        this.settled();
+        const settled = Promise.resolve<Settlement>({ outcome: 'delivered', usage });
+        this.replied({ kind: 'whole', body: body.toString(), head, settled });
+      },
+      tooLarge: () => stop(this.tooLarge()),
+      failed: (error) => this.fail(error),
+      cancelled: stop,
+    });
+  }
+
+  private events(head: ResponseHead, coding: Coding | undefined, flow: Flow): Sink {
+    const { promise, resolve } = Promise.withResolvers<Settlement>();
+    const decoder = coding === undefined ? undefined : new DecodingSink(coding, flow);
+    const events = new EventStream({
+      flow: decoder ?? flow,
+      maxBytes: this.options.maxResponseBytes,
+      stallMs: this.options.stallMs,
+      explain: (cause) => this.interruption(head, cause),
+      tooLarge: () => this.tooLarge(),
+      settle: (settlement) => {
+        this.settled();
+        resolve(settlement);
+      },
+    });
+    this.replied({ kind: 'stream', events, head, settled: promise });
+    return decoder?.into(events) ?? events;
+  }
+
+  /** The status alone says enough where the body does not. */
+  private errorBody(head: ResponseHead, coding: Coding | 'unknown' | undefined, flow: Flow): Sink {
+    const refuse = (body: string) => {
+      this.fail(
+        head.status < 300
+          ? this.error('UPSTREAM_UNAVAILABLE', 'The upstream answered in a content coding that nobody asked for.')
+          : refusal(head, body, this.options.clock.epoch(), this.options.metadata),
+      );
+    };
+    return new WholeBody({
+      coding: coding === 'unknown' ? undefined : coding,
+      maxBytes: ERROR_BODY_BYTES,
+      done: (body) => refuse(body.toString()),
+      tooLarge: () => {
+        flow.stop(new Error('The rest of the error body is of no use'));
+        refuse('');
+      },
+      failed: () => refuse(''),
+      cancelled: (reason) => {
+        flow.stop(reason);
+        this.fail(reason);
+      },
+    });
+  }
+
+  private interruption(head: ResponseHead, cause: unknown): RelayError {
+    if (cause instanceof ErrorEvent) {
+      return errorEvent(head, cause.data, this.options.clock.epoch(), this.options.metadata);
+    }
+    if (cause === undefined || cause instanceof MalformedStream) {
+      const problem = cause === undefined ? 'ended before it was complete' : 'was damaged';
+      return this.error('STREAM_INTERRUPTED', `The upstream answer ${problem}. Retry.`, cause);
+    }
+    const { message, cause: safe } = transportError(cause, this.broken(cause));
+    return this.error('STREAM_INTERRUPTED', message, safe);
+  }
+
+  private tooLarge(): RelayError {
+    return this.error('RESPONSE_TOO_LARGE', 'The answer exceeds the size limit. Ask for less with max_tokens.');
+  }
+
+  private error(reason: Reason, message: string, cause?: unknown): RelayError {
+    return upstreamError(reason, message, this.broken(cause));
+  }
+
+  private broken(cause: unknown) {
+    return { metadata: this.options.metadata, cause, ...(this.head !== undefined && { head: this.head }) };
+  }
+}
+
+/** The counters of a whole answer; undefined where it is no JSON object. */
+function usageOf(body: Buffer): Usage | undefined {
+  if (!isUtf8(body)) return undefined;
+  try {
+    const document: unknown = JSON.parse(body.toString());
+    if (typeof document !== 'object' || document === null) return undefined;
+    return readUsage('usage' in document ? document.usage : undefined);
+  } catch {
+    // The SyntaxError would quote the answer.
+    return undefined;
+  }
+}

@@ -1,0 +1,158 @@
+import type { Dispatcher } from 'undici';
+import type { Call, Operation } from '../completion/call.ts';
+import { RelayError } from '../completion/errors.ts';
+import type { Reply } from '../completion/reply.ts';
+import { Answer, type AnswerOptions } from './answer.ts';
+import { ConnectionPool, type PoolOptions } from './connection-pool.ts';
+import { ACCEPTED_CODINGS, compress, type RequestCoding } from './content-coding.ts';
+import { Exchange } from './exchange.ts';
+import type { Clock, Provider, Secret } from './provider.ts';
+import { signatureHeaders } from './signature.ts';
+
+/** One endpoint of the Messages API: an account in a region. */
+export interface AnthropicOptions {
+  /** Names for error metadata; the caller writes them to the call's trace. */
+  readonly account: string;
+  readonly region: string;
+  /** `https://host[:port][/prefix]`; the API's paths, beginning with `/v1`, are added to it. */
+  readonly baseUrl: string;
+  readonly apiKey: Secret;
+  /** Signs every request for gateways that ask for it; absent for none. */
+  readonly signingSecret?: Secret;
+  readonly pool: PoolOptions;
+  /** Given up for good once the endpoint has refused a compressed body. */
+  readonly requestCompression: RequestCoding;
+  /**
+   * Milliseconds from sending a request to the head of its answer, for silence within a whole answer, and for a
+   * stream that nobody reads. The call's own deadline comes by its signal.
+   */
+  readonly timeoutMs: number;
+  /**
+   * Longest silence within a stream, in milliseconds. The upstream sends pings every few seconds while a model thinks
+   * (their interval is not documented), so that minutes of silence mean a dead connection.
+   */
+  readonly streamIdleMs: number;
+  /** Bound of an answer, whole or streamed, after decompression. */
+  readonly maxResponseBytes: number;
+  /**
+   * Calls that want no stream still use upstream streaming above so many `max_tokens`, and get a stream reply: long
+   * silent answers are cut by idle proxies (messages-api 8.3: the SDKs refuse above 21,333). `Infinity` for never.
+   */
+  readonly streamUnaryAbove: number;
+  /** `claude-relay/VERSION`. */
+  readonly userAgent: string;
+  readonly clock: Clock;
+}
+
+const PATHS: Readonly<Record<Operation, string>> = {
+  messages: '/v1/messages',
+  count_tokens: '/v1/messages/count_tokens',
+  models: '/v1/models',
+};
+
+/** What a header value may hold unquoted (RFC 9110, 5.5); keys of the API hold nothing else. */
+const PRINTABLE = /^[\x21-\x7e]+$/;
+
+/**
+ * `send` rejects with a RelayError: `api-error.ts` says for which refusal of the API with which one; UPSTREAM_UNAVAILABLE
+ * for connections that fail and answers that are none, RESPONSE_TOO_LARGE over the bound, the signal's reason once it
+ * aborts.
+ */
+export function anthropicProvider(options: AnthropicOptions): Provider {
+  const { clock, signingSecret, timeoutMs } = options;
+  const base = new URL(options.baseUrl);
+  const prefix = base.pathname.replace(/\/+$/, '');
+  const pool = new ConnectionPool(base.origin, options.pool);
+  const metadata = { account: options.account, region: options.region };
+  const answers: AnswerOptions = {
+    clock,
+    maxResponseBytes: options.maxResponseBytes,
+    stallMs: timeoutMs,
+    metadata,
+  };
+  let coding = options.requestCompression;
+
+  async function send(call: Call): Promise<Reply> {
+    if (pool.closed) {
+      throw new RelayError('UPSTREAM_UNAVAILABLE', 'The endpoint is being closed. Retry.', { metadata, scope: 'none' });
+    }
+    if (coding === 'none') return attempt(call, 'none');
+    try {
+      return await attempt(call, coding);
+    } catch (error) {
+      if (!refusesCoding(error)) throw error;
+      coding = 'none';
+      return attempt(call, 'none');
+    }
+  }
+
+  async function attempt(call: Call, bodyCoding: RequestCoding): Promise<Reply> {
+    const streams = wantsStream(call, options.streamUnaryAbove);
+    const headers = headersOf(call, streams);
+    const plain = call.operation === 'models' ? '' : streams ? withStream(call.body) : call.body;
+    if (bodyCoding === 'none' && signingSecret === undefined) return exchange(call, streams, headers, plain);
+    let body: Buffer = Buffer.from(plain);
+    if (bodyCoding !== 'none' && body.length > 0) {
+      body = await compress(bodyCoding, body);
+      headers.push('content-encoding', bodyCoding);
+    }
+    if (signingSecret !== undefined) headers.push(...signatureHeaders(signingSecret.reveal(), body, clock.epoch()));
+    return exchange(call, streams, headers, body);
+  }
+
+  function headersOf(call: Call, streams: boolean): string[] {
+    const key = options.apiKey.reveal();
+    if (!PRINTABLE.test(key)) {
+      const message = 'The API key of the account is empty or damaged. The operator must replace it.';
+      throw new RelayError('UPSTREAM_CREDENTIALS', message, { metadata });
+    }
+    const { betas, apiVersion } = call.options;
+    const { traceparent, tracestate } = call.traceContext;
+    const headers = ['x-api-key', key, 'anthropic-version', apiVersion, 'user-agent', options.userAgent];
+    headers.push('x-request-id', call.id, 'accept-encoding', streams ? 'identity' : ACCEPTED_CODINGS);
+    if (call.operation !== 'models') headers.push('content-type', 'application/json');
+    if (betas.length > 0) headers.push('anthropic-beta', betas.join(','));
+    if (traceparent !== undefined) headers.push('traceparent', traceparent);
+    if (tracestate !== undefined) headers.push('tracestate', tracestate);
+    return headers;
+  }
+
+  function exchange(call: Call, streams: boolean, headers: string[], body: string | Buffer): Promise<Reply> {
+    const lists = call.operation === 'models';
+    const query = lists && call.body !== '' ? `?${call.body}` : '';
+    const request: Dispatcher.DispatchOptions = {
+      path: `${prefix}${PATHS[call.operation]}${query}`,
+      method: lists ? 'GET' : 'POST',
+      headers,
+      body: lists ? null : body,
+      headersTimeout: timeoutMs,
+      bodyTimeout: streams ? options.streamIdleMs : timeoutMs,
+    };
+    return new Promise((resolve, reject) => {
+      const answer = new Answer(answers, call, resolve, reject, () => underWay.release());
+      const underWay = new Exchange(pool, clock, call, request, answer);
+      underWay.begin();
+    });
+  }
+
+  return { send, close: () => pool.close() };
+}
+
+/** `max_tokens: 0` only warms the prompt cache, and may not be streamed (messages-api 1.1). */
+function wantsStream(call: Call, streamUnaryAbove: number): boolean {
+  if (call.operation !== 'messages' || call.maxTokens === 0) return false;
+  return call.wantsStream || call.maxTokens > streamUnaryAbove;
+}
+
+/** `stream` as the last member: the bytes before it stay what they were, as the upstream's prompt cache wants it. */
+function withStream(body: string): string {
+  const end = body.lastIndexOf('}');
+  const separator = body.charAt(end - 1) === '{' ? '' : ',';
+  return `${body.slice(0, end)}${separator}"stream":true}`;
+}
+
+function refusesCoding(error: unknown): boolean {
+  if (!(error instanceof RelayError)) return false;
+  const { status, code } = error.upstream;
+  return status === 415 || code === 'request_body_encoding_unsupported' || code === 'request_body_encoding_invalid';
+}
