@@ -101,7 +101,8 @@ function decodeRequest(operation: Operation, plan: MessagePlan, wire: Buffer): D
       ...violations,
     ];
     if (problems.length > 0) throw invalid(problems);
-    const upstreamTexts = texts.with(fieldOf(plan, 'relay').index, undefined);
+    const upstreamTexts = [...texts];
+    upstreamTexts[fieldOf(plan, 'relay').index] = undefined;
     return {
       body: operation === 'models' ? queryOf(plan, upstreamTexts) : decoder.objectText(plan, upstreamTexts),
       model: stringOf(text('model')),

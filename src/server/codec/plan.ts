@@ -12,6 +12,10 @@ export interface MessagePlan {
   readonly fields: readonly FieldPlan[];
   readonly byNumber: ReadonlyMap<number, FieldPlan>;
   readonly byName: ReadonlyMap<string, FieldPlan>;
+  /** The fields that are members of the JSON object: all but `extra` and what belongs to the relay itself. */
+  readonly members: ReadonlyMap<string, FieldPlan>;
+  /** How many fields have no presence: an object without one of them is not of this shape. */
+  readonly requiredScalars: number;
   /** The field `extra`, for JSON members that have no field of their own. */
   readonly extra: FieldPlan | undefined;
   /** Of a union: the member that takes what no other does, as raw JSON. */
@@ -71,6 +75,8 @@ const REQUIRED_LISTS = new Set([
   'WebSearchResultList.items',
   'ListModelsResponse.data',
 ]);
+
+const NOT_JSON = new Set(['extra', 'relay']);
 
 interface FieldDescriptor {
   readonly name: string;
@@ -174,6 +180,8 @@ function compileMessage(message: MessageDescriptor, fields: readonly FieldPlan[]
     fields,
     byNumber: new Map(fields.map((field) => [field.number, field])),
     byName,
+    members: new Map(fields.filter((field) => !NOT_JSON.has(field.name)).map((field) => [field.name, field])),
+    requiredScalars: fields.filter((field) => !field.presence && !field.repeated).length,
     extra: byName.get('extra'),
     other: union ? byName.get('other') : undefined,
     list: union ? byName.get('list') : undefined,

@@ -52,12 +52,13 @@ export class JsonDecoder {
 
   private readFields(plan: MessagePlan, reader: WireReader, depth: number): FieldTexts {
     const start = reader.pos;
-    const texts: (string | undefined)[] = Array.from({ length: plan.fields.length });
-    const lists: (string[] | undefined)[] = [];
+    const texts: (string | undefined)[] = [];
+    let lists: string[][] | undefined;
     while (reader.pos < reader.end) {
       const field = nextField(plan, reader);
       try {
         if (field.repeated) {
+          lists ??= [];
           this.readItem(field, reader, depth, (lists[field.index] ??= []));
         } else if (texts[field.index] !== undefined && field.tag % 8 === WIRE_BYTES && field.kind !== 'string') {
           // Pieces of one message are merged, which is to read them as one. https://protobuf.dev/programming-guides/encoding/#last-one-wins
@@ -71,7 +72,9 @@ export class JsonDecoder {
         throw asViolation(thrown).under(field.name);
       }
     }
-    for (const [index, items] of lists.entries()) if (items !== undefined) texts[index] = `[${items.join(',')}]`;
+    lists?.forEach((items, index) => {
+      texts[index] = `[${items.join(',')}]`;
+    });
     return texts;
   }
 
@@ -212,7 +215,7 @@ function checkExtra(plan: MessagePlan, extra: string, texts: FieldTexts): Readon
   if (!extra.trimStart().startsWith('{')) throw new RequestViolation('must be a JSON object').under('extra');
   const keys = new Set<string>();
   for (const [key] of entries(extra)) {
-    const field = plan.byName.get(key);
+    const field = plan.members.get(key);
     const isSet = field !== undefined && texts[field.index] !== undefined;
     if (isSet || keys.has(key)) {
       throw new RequestViolation(

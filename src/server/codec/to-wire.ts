@@ -45,6 +45,7 @@ export class WireEncoder {
     const { text } = this;
     if (text.charCodeAt(this.pos) !== 0x7b || depth > MAX_TYPED_DEPTH) return false;
     let extra = '';
+    let missing = plan.requiredScalars;
     this.pos = skipSpace(text, this.pos + 1);
     while (text.charCodeAt(this.pos) !== 0x7d) {
       const start = this.pos;
@@ -52,9 +53,11 @@ export class WireEncoder {
       const keyEnd = skipString(text, start);
       const key = unquote(text.slice(start, keyEnd));
       this.expect(0x3a, skipSpace(text, keyEnd));
-      const field = plan.byName.get(key);
+      const field = plan.members.get(key);
       const value = this.pos;
-      if (field === undefined || field === plan.extra || !this.field(field, depth)) {
+      if (field !== undefined && this.field(field, depth)) {
+        if (!field.presence && !field.repeated && text.charCodeAt(value) !== 0x6e) missing -= 1;
+      } else {
         this.pos = this.walker.skip(text, value, depth);
         const isTag = tagged && field === undefined && key === 'type';
         if (!isTag) extra += (extra === '' ? '' : ',') + text.slice(start, this.pos);
@@ -64,6 +67,8 @@ export class WireEncoder {
       this.expect(0x2c, this.pos);
     }
     this.pos += 1;
+    // Without presence, absent would come out as the default: such an object stays raw.
+    if (missing > 0) return false;
     if (extra === '') return true;
     if (plan.extra === undefined) return false;
     this.writeJson(plan.extra, `{${extra}}`);
