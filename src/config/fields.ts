@@ -1,0 +1,174 @@
+/** The kinds of settings, as schemas: what is accepted, what it becomes, and what is said of anything else. */
+
+import { z } from 'zod';
+import { Secret } from '../completion/secret.ts';
+import { type Address, parseAddress } from './address.ts';
+import { DURATION_PATTERN, formatDuration, MAX_DURATION_MS, parseDuration } from './duration.ts';
+import { formatSize, parseSize, SIZE_PATTERN } from './size.ts';
+
+interface Range {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+const NUMBER = /^-?\d+(\.\d+)?$/;
+
+/** A variable's value is always text (`weight: ${WEIGHT}`), so text of the right form stands for a number or a boolean. */
+function fromText(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  if (NUMBER.test(value)) return Number(value);
+  if (value === 'true') return true;
+  return value === 'false' ? false : value;
+}
+
+/** A whole number. */
+export function count({ min = 0, max = Number.MAX_SAFE_INTEGER }: Range = {}) {
+  return z.preprocess(fromText, z.int().min(min).max(max));
+}
+
+/** A number that need not be whole. */
+export function figure({ min = 0, max = Number.MAX_SAFE_INTEGER }: Range = {}) {
+  return z.preprocess(fromText, z.number().min(min).max(max));
+}
+
+export function flag() {
+  return z.preprocess(fromText, z.boolean());
+}
+
+/**
+ * One of a few words.
+ *
+ * @param planned Words that a later version will take: they get an answer of their own.
+ */
+export function choice<const T extends readonly [string, ...string[]]>(words: T, planned: readonly string[] = []) {
+  return z.enum(words, {
+    error: ({ input }) =>
+      typeof input === 'string' && planned.includes(input)
+        ? `"${input}" is not supported yet. Use ${words.map((word) => `"${word}"`).join(' or ')} for now.`
+        : undefined,
+  });
+}
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+/** A name that stands in metrics' labels and in URLs. */
+export function name() {
+  return z
+    .string()
+    .regex(NAME, 'is not a name. Use up to 63 letters, digits, dots, dashes and underscores, a letter or digit first.');
+}
+
+const DURATION_ADVICE = 'Write a number and a unit, such as 100ms, 30s, 10m or 1h.';
+
+/** Bounds in the settings' own spelling, e.g. `1s`. */
+interface DurationRange {
+  readonly min?: string;
+  readonly max?: string;
+}
+
+/** A duration; becomes milliseconds. */
+export function duration({ min = '0ms', max = `${MAX_DURATION_MS}ms` }: DurationRange = {}) {
+  const least = parseDuration(min) ?? 0;
+  const most = parseDuration(max) ?? MAX_DURATION_MS;
+  return z
+    .string({ error: ({ input }) => (input === undefined ? undefined : `is not a duration. ${DURATION_ADVICE}`) })
+    .regex(DURATION_PATTERN, `is not a duration. ${DURATION_ADVICE}`)
+    .transform((text, context) => {
+      const milliseconds = parseDuration(text) ?? 0;
+      if (milliseconds >= least && milliseconds <= most) return milliseconds;
+      const longest = most === MAX_DURATION_MS ? '24d' : formatDuration(most);
+      context.addIssue(`is out of range. Use a duration from ${min} to ${longest}.`);
+      return z.NEVER;
+    });
+}
+
+/** A duration or `off`, which becomes undefined. */
+export function durationOrOff(range: DurationRange = {}) {
+  return z.union([z.literal('off').transform(() => undefined), duration(range)], {
+    error: () => `is neither a duration nor "off", or out of range. ${DURATION_ADVICE}`,
+  });
+}
+
+const NOT_A_SIZE = 'is not a size. Write bytes as a whole number, or with KiB, MiB or GiB, such as 32MiB.';
+
+/** A size in bytes, as a number or with a binary unit; becomes bytes. */
+export function size({ min = 0, max = Number.MAX_SAFE_INTEGER }: Range = {}) {
+  return z
+    .union([z.int(NOT_A_SIZE), z.string().regex(SIZE_PATTERN, NOT_A_SIZE)], { error: () => NOT_A_SIZE })
+    .transform((value, context) => {
+      const bytes = typeof value === 'number' ? value : (parseSize(value) ?? Number.NaN);
+      if (bytes >= min && bytes <= max) return bytes;
+      context.addIssue(`is out of range. Use a size from ${formatSize(min)} to ${formatSize(max)}.`);
+      return z.NEVER;
+    });
+}
+
+/** `host:port` of a listener. */
+export function address() {
+  return z.string().transform((text, context): Address => {
+    const parsed = parseAddress(text);
+    if (parsed !== undefined) return parsed;
+    context.addIssue('is not an address. Write HOST:PORT, such as 127.0.0.1:50051, 0.0.0.0:50051 or [::1]:50051.');
+    return z.NEVER;
+  });
+}
+
+/** An upstream's base URL; becomes the URL without a slash at its end. */
+export function baseUrl() {
+  return z.string().transform((text, context): string => {
+    const url = URL.parse(text);
+    const refusal = url === null ? NOT_HTTP : refuseBaseUrl(url);
+    if (url !== null && refusal === undefined) return url.href.replace(/\/+$/, '');
+    context.addIssue(refusal ?? NOT_HTTP);
+    return z.NEVER;
+  });
+}
+
+const NOT_HTTP = 'is not an HTTP URL. Write one such as https://api.anthropic.com.';
+
+function refuseBaseUrl(url: URL): string | undefined {
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return NOT_HTTP;
+  if (url.username !== '' || url.password !== '') return 'holds credentials. Take them out and use api_key.';
+  if (url.search !== '' || url.hash !== '') return 'has a query or a fragment. Leave only scheme, host, port and path.';
+  if (/\/v1\/?$/.test(url.pathname)) return 'ends in /v1, which the relay adds itself. Take it off.';
+  return undefined;
+}
+
+/** A secret's text. Whoever needs it non-empty and fit for a header says so: see `headerSecret`. */
+export function secret() {
+  return z
+    .string()
+    .min(1, 'is empty. Set it, or take it out.')
+    .transform((text) => new Secret(text));
+}
+
+/** A secret that goes into an HTTP header as it is. */
+export function headerSecret() {
+  return z
+    .string()
+    .min(1, 'is empty. Set it, or take it out.')
+    .regex(/^[\x21-\x7e]*$/, 'holds a space, a line break or a character outside ASCII. Copy it again.')
+    .transform((text) => new Secret(text));
+}
+
+const SHA256_OF_NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
+
+/** The SHA-256 of a bearer token, so that the file need not hold the token; becomes lower case. */
+export function tokenHash() {
+  return z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/, 'is not a SHA-256 in hex (64 digits). Make one with: printf %s "$TOKEN" | sha256sum')
+    .refine((text) => text.toLowerCase() !== SHA256_OF_NOTHING, 'is the hash of an empty token. Hash the token itself.')
+    .transform((text) => new Secret(text.toLowerCase()));
+}
+
+/** The path of a file, from the folder of the configuration file. */
+export function filePath() {
+  return z.string().min(1, 'is empty. Give the path of a file.');
+}
+
+/** Model ids, in which `*` stands for any run of characters. */
+export function modelPatterns() {
+  const pattern = z.string().regex(/^[A-Za-z0-9*._:@/-]{1,128}$/, 'is not a model id or pattern. Write e.g. claude-*.');
+  return z.array(pattern).min(1);
+}

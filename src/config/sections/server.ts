@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { address, count, duration, durationOrOff, filePath, flag, size } from '../fields.ts';
+
+const tls = z.strictObject({
+  cert_file: filePath().describe('Certificate chain in PEM.'),
+  key_file: filePath().describe('Private key of the certificate, in PEM.'),
+  client_ca_file: filePath()
+    .optional()
+    .describe('Authorities in PEM whose client certificates are accepted. Turns on mTLS.'),
+});
+
+/** A JSON body is held as one string, and V8 holds none much longer than 2^29 characters. */
+const LARGEST_MESSAGE = 256 * 2 ** 20;
+
+export const serverSettings = z.strictObject({
+  listen: address()
+    .prefault('127.0.0.1:50051')
+    .describe('Where gRPC is served, as HOST:PORT. RELAY_LISTEN overrides it.'),
+  tls: tls.optional().describe('Serves TLS; without it, plain text.'),
+  allow_anonymous: flag()
+    .prefault(false)
+    .describe('Allows a listener beyond loopback with no tenant configured, where anyone who reaches it may spend.'),
+  reflection: flag().prefault(true).describe('Serves gRPC server reflection.'),
+  max_request_bytes: size({ min: 1024, max: LARGEST_MESSAGE })
+    .prefault(33_554_432)
+    .describe('Largest request accepted.'),
+  max_response_bytes: size({ min: 1024, max: LARGEST_MESSAGE })
+    .prefault(10_485_760)
+    .describe('Largest upstream answer read, whole or streamed; what goes beyond is cut with RESPONSE_TOO_LARGE.'),
+  max_concurrent_streams: count({ min: 1, max: 2 ** 31 - 1 })
+    .prefault(1000)
+    .describe('Calls under way at once on one connection. A mesh sidecar puts all its callers on a few.'),
+  keepalive_time: duration({ min: '1s' }).prefault('30s').describe('Silence after which a connection is pinged.'),
+  keepalive_timeout: duration({ min: '100ms' })
+    .prefault('20s')
+    .describe('Time a ping may go unanswered before the connection is closed.'),
+  max_connection_age: durationOrOff({ min: '1s' })
+    .prefault('30m')
+    .describe('Age at which a connection is told to go away, so that callers spread over new replicas; or off.'),
+  max_connection_age_grace: durationOrOff({ min: '1s' })
+    .prefault('off')
+    .describe('Time that calls under way then have before they are cut; off lets them end by themselves.'),
+  drain_timeout: duration().prefault('30s').describe('Time that calls under way have at shutdown.'),
+});
+
+/** What the gRPC listener needs. `undefined` durations mean: no such limit. */
+export function serverConfig(settings: z.output<typeof serverSettings>) {
+  return {
+    listen: settings.listen,
+    tls: settings.tls && {
+      certFile: settings.tls.cert_file,
+      keyFile: settings.tls.key_file,
+      clientCaFile: settings.tls.client_ca_file,
+    },
+    allowAnonymous: settings.allow_anonymous,
+    reflection: settings.reflection,
+    maxRequestBytes: settings.max_request_bytes,
+    maxResponseBytes: settings.max_response_bytes,
+    maxConcurrentStreams: settings.max_concurrent_streams,
+    keepaliveTimeMs: settings.keepalive_time,
+    keepaliveTimeoutMs: settings.keepalive_timeout,
+    maxConnectionAgeMs: settings.max_connection_age,
+    maxConnectionAgeGraceMs: settings.max_connection_age_grace,
+    drainTimeoutMs: settings.drain_timeout,
+  };
+}
+
+export type ServerConfig = ReturnType<typeof serverConfig>;

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto';
+import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
+import { decidingFolders } from './links.ts';
+
+/** The two timer functions that are needed, so that a test can stand in for time. */
+export interface Timers<T = unknown> {
+  setTimeout(callback: () => void, milliseconds: number): T;
+  clearTimeout(timer: T): void;
+}
+
+export interface WatchOptions<T = unknown> {
+  readonly timers: Timers<T>;
+  /** Quiet time in milliseconds after the last event before the files are looked at; editors write in several steps. */
+  readonly quietMs: number;
+  /** Told when the system refuses to watch (no inotify watches left, say): changes may go unnoticed from then on. */
+  readonly onError: (error: Error) => void;
+}
+
+export interface ConfigWatcher {
+  /** Watches these files from now on, instead of those before; what is known of a file that stays is kept. */
+  follow(files: readonly string[]): void;
+  close(): void;
+}
+
+/**
+ * Calls `onChange` when what the file holds has changed, came or went: by writing, by an editor that puts another
+ * file in its place, or by the swap of a symbolic link on its path, as Kubernetes updates a ConfigMap. It hears of that from
+ * the system (`fs.watch` on the folders) and never polls. A watcher alone does not keep the process alive.
+ *
+ * Start it before loading, so that no change falls between.
+ */
+export function watchConfig<T>(
+  path: string,
+  onChange: () => void,
+  { timers, quietMs, onError }: WatchOptions<T>,
+): ConfigWatcher {
+  const watchers = new Map<string, FSWatcher>();
+  let fingerprints = new Map<string, string>();
+  let timer: { readonly handle: T } | undefined;
+  let closed = false;
+
+  follow([path]);
+  return { follow, close };
+
+  function follow(files: readonly string[]): void {
+    if (closed) return;
+    const known = fingerprints;
+    fingerprints = new Map(files.map((file) => [file, '']));
+    rearm();
+    for (const file of files) fingerprints.set(file, known.get(file) ?? fingerprint(file));
+    // A known file may have changed unheard while the watchers moved.
+    if (known.size > 0) schedule();
+  }
+
+  function schedule(): void {
+    if (closed) return;
+    if (timer !== undefined) timers.clearTimeout(timer.handle);
+    timer = { handle: timers.setTimeout(look, quietMs) };
+  }
+
+  function look(): void {
+    timer = undefined;
+    rearm();
+    let changed = false;
+    for (const [file, before] of fingerprints) {
+      const now = fingerprint(file);
+      changed ||= now !== before;
+      fingerprints.set(file, now);
+    }
+    if (changed) onChange();
+  }
+
+  /** Moves the watchers to where the files' paths lead now. */
+  function rearm(): void {
+    const wanted = new Map([...fingerprints.keys()].flatMap((file) => [...decidingFolders(file)]).map(identified));
+    for (const [id, watcher] of watchers) {
+      if (wanted.has(id)) continue;
+      watcher.close();
+      watchers.delete(id);
+    }
+    for (const [id, folder] of wanted) if (!watchers.has(id)) arm(id, folder);
+  }
+
+  function arm(id: string, folder: string): void {
+    try {
+      const watcher = watch(folder, { persistent: false }, schedule);
+      watcher.on('error', (error) => {
+        watcher.close();
+        watchers.delete(id);
+        onError(error);
+        schedule();
+      });
+      watchers.set(id, watcher);
+    } catch (error) {
+      onError(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  function close(): void {
+    closed = true;
+    if (timer !== undefined) timers.clearTimeout(timer.handle);
+    for (const watcher of watchers.values()) watcher.close();
+    watchers.clear();
+  }
+}
+
+/** A folder that was removed and made again is another one to the system, and needs a watch of its own. */
+function identified(folder: string): [id: string, folder: string] {
+  const stat = statSync(folder, { throwIfNoEntry: false });
+  return [`${folder}\0${stat?.dev}\0${stat?.ino}`, folder];
+}
+
+/** Tells contents apart without keeping them: they may be secrets. */
+function fingerprint(file: string): string {
+  try {
+    return createHash('sha256').update(readFileSync(file)).digest('hex');
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? `unreadable: ${String(error.code)}` : 'unreadable';
+  }
+}
