@@ -1,5 +1,8 @@
 import { JsonWalker, skipSpace, skipString, UPSTREAM_JSON_LIMITS } from './json.ts';
 
+/** What a string, a number or a word looks like before it is finished. */
+const UNFINISHED = /^(?:"|(?:-?[0-9.eE+-]*|t|tr|tru|f|fa|fal|fals|n|nu|nul)$)/;
+
 /**
  * Completes the input of a tool call that was cut off (`max_tokens`): the unfinished last token is dropped and what is
  * open is closed, so that the complete part can be read. This is what the official SDKs do with such input; text that
@@ -34,7 +37,10 @@ export function completeJson(text: string): string | undefined {
       settle(pos);
     } else {
       const end = tokenEnd(text, pos);
-      if (end === undefined) break;
+      if (end === undefined) {
+        if (!UNFINISHED.test(text.slice(pos))) return undefined;
+        break;
+      }
       pos = end;
       const isKey = open.at(-1) === '}' && !afterColon;
       if (!isKey) settle(pos);
