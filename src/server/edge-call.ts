@@ -1,0 +1,284 @@
+/**
+ * One gRPC call, from its headers to its last byte.
+ *
+ * grpc-js offers handlers a Writable per call, even for unary ones. It writes one message per round of the event loop,
+ * counts messages instead of bytes, reports an oversized request to nobody and sends bare statuses of its own. So the
+ * relay's methods are taken over where grpc-js lets interceptors in, at `ServerInterceptingCallInterface`: messages that
+ * are ready together leave in one write, back-pressure is in bytes, and every status carries its details.
+ */
+import type { Metadata, ServerInterceptingCallInterface } from '@grpc/grpc-js';
+import { Metadata as GrpcMetadata, status as codes } from '@grpc/grpc-js';
+import type { PeerCertificate } from 'node:tls';
+import { asRelayError, RelayError } from '../completion/errors.ts';
+import type { Operation } from '../completion/call.ts';
+import { type RelayInfoTrace, startTrace } from '../completion/trace.ts';
+import { requestId } from './caller-metadata.ts';
+import type { Clock } from './clock.ts';
+import { wireStatus } from './status.ts';
+
+type Listener = Parameters<ServerInterceptingCallInterface['start']>[0];
+type OutgoingStatus = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
+
+/**
+ * Bytes of a call that may wait for its reader. HTTP/2 windows are 64 KiB unless the client widens them, so that more
+ * would only be memory that slow readers hold.
+ */
+const HIGH_WATER_BYTES = 64 * 1024;
+
+/** What a waiting message costs beside its bytes: buffers, callbacks and requests of the HTTP/2 stream. */
+const MESSAGE_OVERHEAD_BYTES = 256;
+
+/** A caller's own deadline timer and the relay's fire at about the same time; a cancellation this close was the deadline. */
+const DEADLINE_SLACK_MS = 20;
+
+/** Who is at the other end, as far as the transport knows. */
+export interface Peer {
+  /** Address and port, e.g. `10.0.0.7:51234`. */
+  readonly address: string;
+  /** The verified client certificate; absent without mTLS. Parses it anew on each call: ask once. */
+  readonly certificate: () => PeerCertificate | undefined;
+}
+
+/** A call that ended before any service saw it. */
+export interface Refusal {
+  readonly id: string;
+  /** Absent where the call never got as far as its request. */
+  readonly operation?: Operation;
+  /** Absent where the caller was not yet known. */
+  readonly tenant?: string;
+  readonly error: RelayError;
+  readonly trace: RelayInfoTrace;
+}
+
+/** What a call needs of the server that it belongs to. */
+export interface EdgeHost {
+  readonly clock: Clock;
+  readonly maxRequestBytes: number;
+  readonly isDraining: () => boolean;
+  /** The call counts as in flight from `opened` until `closed`, when its last byte has been written or it is gone. */
+  readonly opened: (call: EdgeCall) => void;
+  readonly closed: (call: EdgeCall) => void;
+  readonly refused: (refusal: Refusal) => void;
+  /** Something was thrown that is no RelayError: log its cause. */
+  readonly bug: (requestId: string, error: RelayError) => void;
+}
+
+/** Serves one method: answers through the call, or rejects. */
+export type Handler = (call: EdgeCall, request: Buffer) => Promise<void>;
+
+export class EdgeCall implements Listener {
+  readonly trace: RelayInfoTrace;
+  /** Set once headers have come. */
+  id = '';
+  metadata: Metadata = new GrpcMetadata();
+  /** Set by the handler as soon as it knows them: refusals tell of them. */
+  operation: Operation | undefined;
+  tenant: string | undefined;
+  readonly #grpc: ServerInterceptingCallInterface;
+  readonly #sendStatus: (status: OutgoingStatus) => void;
+  readonly #handler: Handler;
+  readonly #host: EdgeHost;
+  readonly #abort = new AbortController();
+  #request: Buffer | undefined;
+  #served = false;
+  #over = false;
+  #headersSent = false;
+  #waitingBytes = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(grpc: ServerInterceptingCallInterface, handler: Handler, host: EdgeHost) {
+    this.trace = startTrace(host.clock.now());
+    this.#grpc = grpc;
+    this.#handler = handler;
+    this.#host = host;
+    // grpc-js itself ends calls that pass their deadline or are too large, through this method of its call.
+    this.#sendStatus = grpc.sendStatus.bind(grpc);
+    grpc.sendStatus = (status) => this.#endedByGrpc(status);
+  }
+
+  /** Aborts with a RelayError when the caller is gone, its deadline reached, or the relay ends the call. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Whether the caller has got its status, or is gone: whatever is sent now leads nowhere. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** When the caller's deadline falls, in milliseconds of the clock; `Infinity` without one. */
+  get deadline(): number {
+    const deadline = Number(this.#grpc.getDeadline());
+    return deadline === Infinity ? Infinity : this.#host.clock.now() + deadline - Date.now();
+  }
+
+  get peer(): Peer {
+    const grpc = this.#grpc;
+    return { address: grpc.getPeer(), certificate: () => grpc.getAuthContext().sslPeerCertificate };
+  }
+
+  onReceiveMetadata(metadata: Metadata): void {
+    this.metadata = metadata;
+    this.id = requestId(metadata);
+    this.#host.opened(this);
+    if (this.#host.isDraining()) {
+      this.fail(new RelayError('DRAINING', 'This relay is shutting down. Retry: another replica will answer.'));
+    } else {
+      this.#grpc.startRead();
+    }
+  }
+
+  onReceiveMessage(message: Buffer): void {
+    if (this.#request !== undefined) {
+      this.fail(new RelayError('INVALID_REQUEST', 'Send exactly one request message.'));
+      return;
+    }
+    this.#request = message;
+    this.#grpc.startRead();
+  }
+
+  onReceiveHalfClose(): void {
+    if (this.#over) return;
+    if (this.#request !== undefined) {
+      void this.#run(this.#request);
+      return;
+    }
+    // A connection that breaks also ends the request; then `onCancel` is on its way and tells it better.
+    setImmediate(() => {
+      this.fail(new RelayError('INVALID_REQUEST', 'The call carried no request message. Send exactly one.'));
+    });
+  }
+
+  /** Comes once for every call, also after its status was sent. */
+  onCancel(): void {
+    if (!this.#over) {
+      const reached = this.#host.clock.now() + DEADLINE_SLACK_MS >= this.deadline;
+      this.interrupt(reached ? deadlineExceeded() : new RelayError('CANCELLED', 'The caller cancelled the call.'));
+    }
+    this.#host.closed(this);
+  }
+
+  /** Marks the call as seen by a service, which from now on counts it. */
+  serve(): void {
+    this.#served = true;
+  }
+
+  /** Sends the one message of a unary answer, and OK. */
+  respond(message: Buffer): void {
+    this.send(message);
+    this.finish();
+  }
+
+  /** Sends a message of a stream. Ask {@link drained} before the next. */
+  send(message: Buffer): void {
+    if (this.#over) return;
+    this.#sendHeaders();
+    const cost = message.length + MESSAGE_OVERHEAD_BYTES;
+    this.#waitingBytes += cost;
+    this.#grpc.sendMessage(message, () => {
+      this.#waitingBytes -= cost;
+      if (this.#waitingBytes < HIGH_WATER_BYTES) this.#resume();
+    });
+  }
+
+  /** Ends the call with OK. */
+  finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#sendStatus({ code: codes.OK, details: 'OK', metadata: null });
+  }
+
+  /** Whether the reader is behind. */
+  get isCongested(): boolean {
+    return this.#waitingBytes >= HIGH_WATER_BYTES && !this.#over;
+  }
+
+  /** Resolves when the reader has caught up, or the call is over. */
+  drained(): Promise<void> {
+    if (!this.isCongested) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  /** Ends the call with an error. Does nothing if it is over. */
+  fail(error: RelayError): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (error.reason === 'INTERNAL') this.#host.bug(this.id, error);
+    this.#sendStatus(wireStatus(error, { requestId: this.id, tenant: this.tenant, trace: this.trace }));
+    this.#resume();
+    if (this.#served) return;
+    this.#host.refused({
+      id: this.id,
+      error,
+      trace: this.trace,
+      ...(this.operation === undefined ? {} : { operation: this.operation }),
+      ...(this.tenant === undefined ? {} : { tenant: this.tenant }),
+    });
+  }
+
+  /** Ends the call with an error, and whatever works for it. */
+  interrupt(error: RelayError): void {
+    if (this.#over) return;
+    this.#abort.abort(error);
+    this.fail(error);
+  }
+
+  async #run(request: Buffer): Promise<void> {
+    try {
+      await this.#handler(this, request);
+    } catch (thrown) {
+      this.fail(asRelayError(thrown));
+    }
+  }
+
+  #sendHeaders(): void {
+    if (this.#headersSent) return;
+    this.#headersSent = true;
+    const headers = new GrpcMetadata();
+    headers.set('x-request-id', this.id);
+    this.#grpc.sendMetadata(headers);
+  }
+
+  #resume(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  /** grpc-js found by itself that the call cannot go on. */
+  #endedByGrpc(status: OutgoingStatus): void {
+    switch (status.code) {
+      case codes.DEADLINE_EXCEEDED:
+        return this.interrupt(deadlineExceeded());
+      case codes.RESOURCE_EXHAUSTED:
+        return this.interrupt(
+          new RelayError(
+            'REQUEST_TOO_LARGE',
+            `The request is larger than ${this.#host.maxRequestBytes} bytes. Send a smaller one, or files by reference.`,
+            { metadata: { max_request_bytes: String(this.#host.maxRequestBytes) } },
+          ),
+        );
+      case codes.UNIMPLEMENTED:
+        return this.interrupt(
+          new RelayError(
+            'UNIMPLEMENTED',
+            'The request is compressed in a way unknown here. Use gzip, deflate or none.',
+          ),
+        );
+      default:
+        // A request that cannot be unpacked, a grpc-timeout that is none, or a message that could not be written.
+        return this.interrupt(
+          new RelayError(
+            'INVALID_REQUEST',
+            'The call does not follow the gRPC protocol. Check compression and timeout.',
+          ),
+        );
+    }
+  }
+}
+
+function deadlineExceeded(): RelayError {
+  return new RelayError('DEADLINE_EXCEEDED', 'The deadline of the call was reached. Allow more time, or ask for less.');
+}

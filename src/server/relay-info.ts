@@ -1,0 +1,34 @@
+import type { Call } from '../completion/call.ts';
+import type { CacheStatus } from '../completion/trace.ts';
+
+/** `RelayInfo` of the proto, by its field names; durations are milliseconds. */
+export interface RelayInfo {
+  readonly request_id: string;
+  readonly upstream_request_id: string;
+  readonly account: string;
+  readonly region: string;
+  readonly attempts: number;
+  readonly cache_status: CacheStatus;
+  readonly queued: number;
+  /** Absent while no upstream has answered. */
+  readonly upstream_time_to_first_byte?: number;
+  /** Since the call arrived. */
+  readonly total: number;
+  readonly simulated: boolean;
+}
+
+/** What is known of a call now, for its caller. `now` is in `performance.now()` milliseconds. */
+export function relayInfo({ id, trace }: Pick<Call, 'id' | 'trace'>, now: number): RelayInfo {
+  return {
+    request_id: id,
+    upstream_request_id: trace.upstreamRequestId,
+    account: trace.account,
+    region: trace.region,
+    attempts: trace.attempts,
+    cache_status: trace.cacheStatus,
+    queued: trace.queued,
+    ...(trace.timeToFirstByte === undefined ? {} : { upstream_time_to_first_byte: trace.timeToFirstByte }),
+    total: now - trace.startedAt,
+    simulated: trace.simulated,
+  };
+}

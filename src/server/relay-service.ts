@@ -1,0 +1,131 @@
+/** The methods of `claude.relay.v1.RelayService`: request bytes → Call → Service → answer bytes. */
+import type { Metadata, ServiceDefinition } from '@grpc/grpc-js';
+import { accumulate } from '../completion/accumulate.ts';
+import type { Call, CallOptions, Operation } from '../completion/call.ts';
+import { asRelayError } from '../completion/errors.ts';
+import { replay } from '../completion/replay.ts';
+import type { Reply, StreamEvent } from '../completion/reply.ts';
+import type { RoutingHints } from '../completion/routing.ts';
+import type { Service } from '../completion/service.ts';
+import { traceContext } from './caller-metadata.ts';
+import type { Clock } from './clock.ts';
+import { Delivery, type DeliveryOptions, type StreamEncoder } from './deliver.ts';
+import type { EdgeCall, Handler, Peer } from './edge-call.ts';
+import { type RelayInfo, relayInfo } from './relay-info.ts';
+import type { Mount } from './server.ts';
+
+/** A request in the terms of the domain. */
+export interface DecodedRequest {
+  readonly body: string;
+  readonly model: string;
+  readonly maxTokens: number;
+  readonly options: CallOptions;
+  readonly routing: RoutingHints;
+}
+
+/** What the methods need of the codec. */
+export interface RelayCodec {
+  readonly definitions: { readonly relay: ServiceDefinition };
+  /** Throws INVALID_REQUEST with violations, or REQUEST_TOO_LARGE. */
+  readonly decodeRequest: (operation: Operation, wire: Buffer) => DecodedRequest;
+  readonly encodeWhole: (operation: Operation, body: string, info: RelayInfo) => Buffer;
+  readonly createStreamEncoder: () => StreamEncoder;
+}
+
+/** Who calls. */
+export interface Identity {
+  readonly tenant: string;
+}
+
+/**
+ * Finds out who calls, by the metadata, the request bytes exactly as they came (for signatures) and the connection;
+ * before anything is decoded. Throws UNAUTHENTICATED, SIGNATURE_… or PERMISSION_DENIED.
+ */
+export type Authenticate = (metadata: Metadata, wire: Buffer, peer: Peer) => Identity | Promise<Identity>;
+
+export const ANONYMOUS: Identity = { tenant: 'anonymous' };
+
+export interface RelayServiceOptions {
+  readonly codec: RelayCodec;
+  readonly service: Service;
+  readonly authenticate: Authenticate;
+  /** Digest of a request body, in hex. */
+  readonly digest: (body: string) => string;
+  readonly stream: DeliveryOptions;
+  readonly clock: Clock;
+}
+
+/** The service, for the server to mount. */
+export function relayService(options: RelayServiceOptions): Mount {
+  return {
+    definition: options.codec.definitions.relay,
+    handlers: {
+      Complete: unary('messages', options),
+      CompleteStream: streaming(options),
+      CountTokens: unary('count_tokens', options),
+      ListModels: unary('models', options),
+    },
+  };
+}
+
+function unary(operation: Operation, options: RelayServiceOptions): Handler {
+  const { codec, service, clock } = options;
+  return async (edge, wire) => {
+    const call = await open(edge, wire, operation, false, options);
+    if (call === undefined) return;
+    const reply = await service(call);
+    const body = reply.kind === 'whole' ? reply.body : await accumulate(reply.events);
+    if (!edge.isOver) edge.respond(codec.encodeWhole(operation, body, relayInfo(call, clock.now())));
+  };
+}
+
+function streaming(options: RelayServiceOptions): Handler {
+  const { codec, service, stream, clock } = options;
+  return async (edge, wire) => {
+    const call = await open(edge, wire, 'messages', true, options);
+    if (call === undefined) return;
+    const info = (): RelayInfo => relayInfo(call, clock.now());
+    const delivery = new Delivery(edge, codec.createStreamEncoder(), info, stream, clock);
+    try {
+      await delivery.send(eventsOf(await service(call)));
+    } catch (thrown) {
+      // Interrupted rather than failed: where the edge gave up, the upstream is to stop too.
+      edge.interrupt(asRelayError(thrown));
+    } finally {
+      delivery.close();
+    }
+  };
+}
+
+function eventsOf(reply: Reply): AsyncIterable<StreamEvent> | Iterable<StreamEvent> {
+  return reply.kind === 'stream' ? reply.events : replay(reply.body);
+}
+
+/** Makes the domain's call of a gRPC call; undefined where its caller went away meanwhile. */
+async function open(
+  edge: EdgeCall,
+  wire: Buffer,
+  operation: Operation,
+  wantsStream: boolean,
+  { codec, authenticate, digest }: RelayServiceOptions,
+): Promise<Call | undefined> {
+  edge.operation = operation;
+  const { tenant } = await authenticate(edge.metadata, wire, edge.peer);
+  edge.tenant = tenant;
+  if (edge.isOver) return undefined;
+  const decoded = codec.decodeRequest(operation, wire);
+  edge.serve();
+  let digested: string | undefined;
+  return {
+    ...decoded,
+    id: edge.id,
+    operation,
+    digest: () => (digested ??= digest(decoded.body)),
+    wantsStream,
+    tenant,
+    traceContext: traceContext(edge.metadata),
+    deadline: edge.deadline,
+    signal: edge.signal,
+    trace: edge.trace,
+  };
+}

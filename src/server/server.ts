@@ -1,0 +1,212 @@
+/** The gRPC listener: what it serves, how it starts, how it ends. */
+import {
+  Server as GrpcServer,
+  type MethodDefinition,
+  ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
+import type { RelayError } from '../completion/errors.ts';
+import type { Clock } from './clock.ts';
+import { Drain, type DrainReport } from './drain.ts';
+import { EdgeCall, type EdgeHost, type Handler, type Refusal } from './edge-call.ts';
+import { takeOverGrpcLog } from './grpc-log.ts';
+import { createHealth } from './health.ts';
+import { addReflection } from './reflection.ts';
+
+/** A gRPC service and who answers it; its handlers get and send the messages' bytes. */
+export interface Mount {
+  readonly definition: ServiceDefinition;
+  /** By method name as in the proto file. A method without handler is UNIMPLEMENTED. */
+  readonly handlers: Readonly<Record<string, Handler>>;
+}
+
+/** PEM files as they are. */
+export interface TlsOptions {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  /** Turns on mTLS: connections without a certificate of this authority are refused. */
+  readonly clientCa?: Buffer;
+}
+
+/** All durations are milliseconds. */
+export interface ServerOptions {
+  /** `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`; port 0 takes a free one. */
+  readonly listen: string;
+  /** Plain text without it. */
+  readonly tls?: TlsOptions;
+  /** Of one request message, also once decompressed. */
+  readonly maxRequestBytes: number;
+  /** Per connection. */
+  readonly maxConcurrentStreams: number;
+  /** Silence on a connection after which the server asks whether the client is still there (gRFC A8). */
+  readonly keepaliveTime: number;
+  /** How long the client may take to say so. */
+  readonly keepaliveTimeout: number;
+  /** Connections are closed gracefully at about this age, so that clients spread over new replicas (gRFC A9); `Infinity`: never. */
+  readonly maxConnectionAge: number;
+  /** How long calls on such a connection may go on. */
+  readonly maxConnectionAgeGrace: number;
+  /** How long calls in flight may go on once the server drains. */
+  readonly drainTimeout: number;
+  /** Whether clients may ask for the proto definitions. */
+  readonly reflection: boolean;
+}
+
+export interface ServerDependencies {
+  readonly mounts: readonly Mount[];
+  readonly clock: Clock;
+  /** Told of every call that ended before a service saw it. */
+  readonly refused: (refusal: Refusal) => void;
+  /** Told of every internal error, once. */
+  readonly bug: (requestId: string, error: RelayError) => void;
+  /** Told of what grpc-js itself complains about. */
+  readonly warn: (message: string) => void;
+}
+
+export interface Server {
+  /** Binds the address; rejects where that is not possible. */
+  readonly start: () => Promise<{ readonly port: number }>;
+  /** What health tells from `start` on: whether calls would be answered. */
+  readonly setServing: (isServing: boolean) => void;
+  readonly isDraining: () => boolean;
+  /** Calls under way. */
+  readonly inFlight: () => number;
+  /**
+   * Says NOT_SERVING, takes no new calls, lets those in flight finish until `drainTimeout`, then ends them with
+   * DRAINING. Resolves when no connection is left.
+   */
+  readonly drain: () => Promise<DrainReport>;
+  /** Drops everything at once. */
+  readonly close: () => void;
+}
+
+/** Makes the server; `start` opens it. */
+export function createServer(options: ServerOptions, dependencies: ServerDependencies): Server {
+  takeOverGrpcLog(dependencies.warn);
+  const calls = new Set<EdgeCall>();
+  const { clock, refused, bug } = dependencies;
+  const host: EdgeHost = {
+    clock,
+    refused,
+    bug,
+    maxRequestBytes: options.maxRequestBytes,
+    isDraining: () => drain.isDraining,
+    opened: (call) => calls.add(call),
+    closed: (call) => {
+      calls.delete(call);
+      drain.callClosed();
+    },
+  };
+  const handlers = handlersByPath(dependencies.mounts);
+  const names = dependencies.mounts.map(({ definition }) => serviceName(definition));
+  const health = createHealth(names);
+  const others = new Set<Parameters<ServerInterceptor>[1]>();
+  const grpc = new GrpcServer({ ...channelOptions(options), interceptors: [intercept(handlers, host, others)] });
+  const drain = new Drain({ grpc, calls, others, clock, timeout: options.drainTimeout });
+
+  for (const { definition } of dependencies.mounts) grpc.addService(raw(definition), {});
+  health.addTo(grpc);
+  if (options.reflection) addReflection(grpc, names);
+
+  return {
+    start: async () => {
+      const port = await bind(grpc, options.listen, credentials(options.tls));
+      health.setServing(true);
+      return { port };
+    },
+    setServing: (isServing) => {
+      if (!drain.isDraining) health.setServing(isServing);
+    },
+    isDraining: () => drain.isDraining,
+    inFlight: () => calls.size,
+    drain: () => {
+      health.setServing(false);
+      return drain.begin();
+    },
+    close: () => grpc.forceShutdown(),
+  };
+}
+
+function channelOptions(options: ServerOptions): ConstructorParameters<typeof GrpcServer>[0] {
+  const { maxConnectionAge, maxConnectionAgeGrace } = options;
+  return {
+    // Bookkeeping for channelz, which is not served: a tenth of the cost of a call.
+    'grpc.enable_channelz': 0,
+    'grpc.max_receive_message_length': options.maxRequestBytes,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': options.maxConcurrentStreams,
+    'grpc.keepalive_time_ms': options.keepaliveTime,
+    'grpc.keepalive_timeout_ms': options.keepaliveTimeout,
+    ...(maxConnectionAge === Infinity
+      ? {}
+      : {
+          'grpc.max_connection_age_ms': maxConnectionAge,
+          ...(maxConnectionAgeGrace === Infinity ? {} : { 'grpc.max_connection_age_grace_ms': maxConnectionAgeGrace }),
+        }),
+  };
+}
+
+/** Takes over the methods with a handler; keeps track of the others (health, reflection), so that drain can end them. */
+function intercept(
+  handlers: ReadonlyMap<string, Handler>,
+  host: EdgeHost,
+  others: Set<Parameters<ServerInterceptor>[1]>,
+): ServerInterceptor {
+  return ({ path }, call) => {
+    const handler = handlers.get(path);
+    if (handler !== undefined) {
+      return new ServerInterceptingCall(call, { start: () => call.start(new EdgeCall(call, handler, host)) });
+    }
+    return new ServerInterceptingCall(call, {
+      start: (next) => {
+        others.add(call);
+        next({ onCancel: () => others.delete(call) });
+      },
+    });
+  };
+}
+
+function handlersByPath(mounts: readonly Mount[]): Map<string, Handler> {
+  const handlers = new Map<string, Handler>();
+  for (const { definition, handlers: own } of mounts) {
+    for (const [name, { path }] of Object.entries(definition)) {
+      const handler = own[name];
+      if (handler !== undefined) handlers.set(path, handler);
+    }
+  }
+  return handlers;
+}
+
+/** The definition with messages left as bytes. */
+function raw(definition: ServiceDefinition): ServiceDefinition {
+  const asIs = (bytes: Buffer): Buffer => bytes;
+  const methods = Object.entries(definition).map(([name, method]): [string, MethodDefinition<Buffer, Buffer>] => [
+    name,
+    { ...method, requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs },
+  ]);
+  return Object.fromEntries(methods);
+}
+
+/** `claude.relay.v1.RelayService` of `/claude.relay.v1.RelayService/Complete`. */
+function serviceName(definition: ServiceDefinition): string {
+  const [method] = Object.values(definition);
+  if (method === undefined) throw new Error('A service without methods cannot be served.');
+  return method.path.slice(1, method.path.lastIndexOf('/'));
+}
+
+function credentials(tls: TlsOptions | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const pair = { cert_chain: tls.cert, private_key: tls.key };
+  return ServerCredentials.createSsl(tls.clientCa ?? null, [pair], tls.clientCa !== undefined);
+}
+
+function bind(grpc: GrpcServer, address: string, by: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    grpc.bindAsync(address, by, (error, port) => {
+      if (error === null) resolve(port);
+      else reject(error);
+    });
+  });
+}
