@@ -1,3 +1,4 @@
+import type { RoutingHints } from './routing.ts';
 import type { RelayInfoTrace } from './trace.ts';
 
 /** Which upstream resource a call is for. */
@@ -37,6 +38,7 @@ export interface Call {
   readonly wantsStream: boolean;
   readonly tenant: string;
   readonly options: CallOptions;
+  readonly routing: RoutingHints;
   readonly traceContext: TraceContext;
   /** When the caller's deadline falls, in `performance.now()` milliseconds; `Infinity` without one. */
   readonly deadline: number;
