@@ -6,8 +6,8 @@ import { NONE, Sample } from './sample.ts';
 export const WINDOW_SHARES = [0.01, 0.1, 0.5, 0.8] as const;
 /** The window before there is evidence: the best fixed one over the access traces (docs/adr/0005-cache-policy.md). */
 const INITIAL = 1;
-/** Keys watched at most. The miniature caches share most of them, which leaves each some 500 to 1,000 entries. */
-const WATCHED_KEYS = 2048;
+/** Keys watched at most. The miniature caches share most of them, which leaves each some 1,000 to 2,000 entries. */
+const WATCHED_KEYS = 4096;
 /** Entries costlier than this part of a miniature cache are not watched: few such would fill it. */
 const WATCHED_COST_SHARE = 1 / 8;
 /** Half-life of the evidence, in accesses per entry of a miniature cache. */
