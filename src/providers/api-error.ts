@@ -149,7 +149,7 @@ const OWN_SPEND_LIMIT = /^You have reached your specified API usage limits/;
 const REGAINED = /regain access on (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC/;
 
 /** `messages.0.content: …`: the API's validation messages begin with the path of the field. */
-const FIELD_PATH = /^([A-Za-z_]\w*(?:\.\w+)*): /;
+const FIELD_PATH = /^([a-z_][a-z0-9_]*(?:\.\w+)*): /;
 
 /** Error types and codes are names; anything else in their place is foreign text. */
 const NAME = /^\w{1,64}$/;
