@@ -1,17 +1,28 @@
 import { RelayError } from './errors.ts';
 import { blockIndex, typeOf } from './events.ts';
-import { elements, JsonSyntaxError, type Members, members, objectText, stringMember } from './json.ts';
+import { elements, JsonSyntaxError, type Members, members, objectText, stringMember, unquote } from './json.ts';
 import { completeJson } from './partial-json.ts';
 import type { StreamEvent } from './reply.ts';
 
-/** A block under way: its members, and the pieces that its deltas bring. */
+/** A block under way: its members, and what its deltas bring. */
 interface OpenBlock {
   readonly type: string | undefined;
   readonly fields: Members;
-  readonly texts: Map<string, string>;
+  /** Insides of JSON string literals by member: a string grows by putting literals together, escapes and all. */
+  readonly grown: Map<string, string>;
   readonly citations: string[];
-  input: string | undefined;
 }
+
+/** By kind of delta: the kinds of blocks that grow by it, and the member of the delta that holds the piece. */
+const GROWTH: Readonly<Record<string, { readonly blocks: readonly string[]; readonly piece: string }>> = {
+  text_delta: { blocks: ['text'], piece: 'text' },
+  thinking_delta: { blocks: ['thinking'], piece: 'thinking' },
+  input_json_delta: { blocks: ['tool_use', 'server_tool_use', 'mcp_tool_use'], piece: 'partial_json' },
+};
+
+/** The deltas that make up nearly all of a stream, as the API spells them; others are taken apart properly. */
+const USUAL_DELTA =
+  /^\{"type":"content_block_delta","index":(\d+),"delta":\{"type":"(text_delta|thinking_delta|input_json_delta)","(?:text|thinking|partial_json)":"((?:[^"\\]|\\.)*)"\}\s*\}\s*$/;
 
 /**
  * Makes the one Message that a stream of events tells, as the official SDKs do (deltas appended by `index`, counters of
@@ -52,7 +63,7 @@ export class Accumulator {
       case 'content_block_start':
         return this.startBlock(members(event.data));
       case 'content_block_delta':
-        return this.applyDelta(members(event.data));
+        return this.applyDelta(event.data);
       case 'message_delta':
         return this.applyMessageDelta(members(event.data));
       case 'message_stop':
@@ -72,35 +83,17 @@ export class Accumulator {
     if (model !== undefined) this.message?.set('model', model);
   }
 
-  private applyDelta(event: Members): void {
-    const block = this.blocks[blockIndex(event)];
-    const delta = event.get('delta');
-    if (block === undefined || delta === undefined) return;
-    const fields = members(delta);
-    switch (stringMember(fields, 'type')) {
-      case 'text_delta':
-        if (block.type === 'text') append(block, 'text', fields);
-        return;
-      case 'thinking_delta':
-        if (block.type === 'thinking') append(block, 'thinking', fields);
-        return;
-      case 'signature_delta':
-        if (block.type === 'thinking') replace(block.fields, 'signature', fields.get('signature'));
-        return;
-      case 'citations_delta':
-        if (block.type === 'text') block.citations.push(fields.get('citation') ?? 'null');
-        return;
-      case 'input_json_delta':
-        if (takesInput(block)) block.input = (block.input ?? '') + (stringMember(fields, 'partial_json') ?? '');
-        return;
-      case 'compaction_delta':
-        if (block.type !== 'compaction') return;
-        replace(block.fields, 'content', fields.get('content'));
-        replace(block.fields, 'encrypted_content', fields.get('encrypted_content'));
-        return;
-      default:
-        return;
+  private applyDelta(data: string): void {
+    const [, index, type, piece] = USUAL_DELTA.exec(data) ?? [];
+    if (index !== undefined && type !== undefined && piece !== undefined) {
+      const block = this.blocks[Number(index)];
+      if (block !== undefined) grow(block, type, piece);
+      return;
     }
+    const event = members(data);
+    const block = this.blocks[blockIndex(event)];
+    const fields = members(event.get('delta') ?? '{}');
+    if (block !== undefined) applyRareDelta(block, stringMember(fields, 'type') ?? '', fields);
   }
 
   private applyMessageDelta(event: Members): void {
@@ -128,16 +121,28 @@ export async function accumulate(events: AsyncIterable<StreamEvent>): Promise<st
 }
 
 function openBlock(text: string): OpenBlock {
-  return { type: typeOf(text), fields: members(text), texts: new Map(), citations: [], input: undefined };
+  return { type: typeOf(text), fields: members(text), grown: new Map(), citations: [] };
 }
 
-function takesInput(block: OpenBlock): boolean {
-  return block.type === 'tool_use' || block.type === 'server_tool_use' || block.type === 'mcp_tool_use';
+function applyRareDelta(block: OpenBlock, type: string, delta: Members): void {
+  const growth = GROWTH[type];
+  if (growth !== undefined) {
+    const piece = delta.get(growth.piece);
+    if (piece?.startsWith('"') === true) grow(block, type, piece.slice(1, -1));
+  } else if (type === 'signature_delta' && block.type === 'thinking') {
+    replace(block.fields, 'signature', delta.get('signature'));
+  } else if (type === 'citations_delta' && block.type === 'text') {
+    block.citations.push(delta.get('citation') ?? 'null');
+  } else if (type === 'compaction_delta' && block.type === 'compaction') {
+    replace(block.fields, 'content', delta.get('content'));
+    replace(block.fields, 'encrypted_content', delta.get('encrypted_content'));
+  }
 }
 
-function append(block: OpenBlock, key: string, delta: Members): void {
-  const begun = block.texts.get(key) ?? stringMember(block.fields, key) ?? '';
-  block.texts.set(key, begun + (stringMember(delta, key) ?? ''));
+function grow(block: OpenBlock, delta: string, piece: string): void {
+  const growth = GROWTH[delta];
+  if (growth === undefined || block.type === undefined || !growth.blocks.includes(block.type)) return;
+  block.grown.set(growth.piece, (block.grown.get(growth.piece) ?? '') + piece);
 }
 
 function replace(fields: Members, key: string, value: string | undefined): void {
@@ -145,14 +150,20 @@ function replace(fields: Members, key: string, value: string | undefined): void 
 }
 
 function blockText(block: OpenBlock): string {
-  for (const [key, text] of block.texts) block.fields.set(key, JSON.stringify(text));
+  for (const [key, grown] of block.grown) {
+    if (key === 'partial_json') block.fields.set('input', inputText(unquote(`"${grown}"`)));
+    else block.fields.set(key, `"${insideOf(block.fields.get(key))}${grown}"`);
+  }
   if (block.citations.length > 0) {
     const begun = block.fields.get('citations');
-    const earlier = begun === undefined || begun === 'null' ? [] : elements(begun);
+    const earlier = begun?.startsWith('[') === true ? elements(begun) : [];
     block.fields.set('citations', `[${[...earlier, ...block.citations].join(',')}]`);
   }
-  if (block.input !== undefined) block.fields.set('input', inputText(block.input));
   return objectText(block.fields);
+}
+
+function insideOf(literal: string | undefined): string {
+  return literal?.startsWith('"') === true ? literal.slice(1, -1) : '';
 }
 
 /**
