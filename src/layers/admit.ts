@@ -1,0 +1,53 @@
+import { Bill } from '../access/bill.ts';
+import { requireModel, requireRegion } from '../access/permissions.ts';
+import { NOTHING_USED, type Quotas } from '../access/quota.ts';
+import type { Tenant } from '../access/tenant.ts';
+import type { Call } from '../completion/call.ts';
+import { RelayError } from '../completion/errors.ts';
+import type { PriceBook } from '../completion/price.ts';
+import type { Layer } from '../completion/service.ts';
+
+export interface AdmitOptions {
+  readonly tenants: { readonly get: (name: string) => Tenant | undefined };
+  readonly quotas: Quotas;
+  readonly prices: PriceBook;
+  /** Where a call says its region: reads it, empty for any, and gives the call with another. */
+  readonly region: { readonly of: (call: Call) => string; readonly set: (call: Call, region: string) => Call };
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Told of a failure to settle, which is a bug of the quota store, once the call is over and nobody waits for it. */
+  readonly report: (error: unknown) => void;
+}
+
+/**
+ * Lets in the calls that their tenant may make and can afford: refuses models and regions that it may not use, reserves
+ * what the call is expected to take of its quotas, and settles what was used when the answer is over, whichever way it
+ * ends. To stand above whatever costs or waits, the cache included, whose hits count as requests.
+ *
+ * Throws PERMISSION_DENIED, QUOTA_EXCEEDED and BUDGET_EXCEEDED; UNAUTHENTICATED where the tenant is gone meanwhile.
+ */
+export function admit({ tenants, quotas, prices, region, now, report }: AdmitOptions): Layer {
+  return (next) => async (call) => {
+    const tenant = tenants.get(call.tenant);
+    if (tenant === undefined) throw new RelayError('UNAUTHENTICATED', 'The tenant of this call is not configured now.');
+    if (call.operation !== 'models') requireModel(tenant, call.model);
+    const asked = region.of(call);
+    const granted = requireRegion(tenant, asked);
+
+    const bill = isBilled(tenant, call) ? new Bill(call, prices, now) : undefined;
+    const reservation = await quotas.reserve(tenant, bill?.expected() ?? NOTHING_USED);
+    try {
+      const reply = await next(granted === asked ? call : region.set(call, granted));
+      reply.settled.then((settlement) => reservation.settle(bill?.settled(settlement) ?? NOTHING_USED)).catch(report);
+      return bill?.watch(reply) ?? reply;
+    } catch (thrown) {
+      reservation.settle(bill?.failed(thrown) ?? NOTHING_USED).catch(report);
+      throw thrown;
+    }
+  };
+}
+
+/** Counting tokens and listing models is free. */
+function isBilled({ limits }: Tenant, { operation }: Call): boolean {
+  return operation === 'messages' && (limits.tokensPerMinute !== undefined || limits.usdPerDay !== undefined);
+}
