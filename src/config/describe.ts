@@ -5,7 +5,7 @@ import type { Config } from './load.ts';
 
 /**
  * The effective values by the file's own names and in its spelling, for the log at start: every default is there, and
- * every secret is masked. What is off or absent is left out.
+ * every secret is masked. What is absent is left out.
  */
 export function describeConfig(config: Config): Readonly<Record<string, unknown>> {
   return describeObject({ ...config, origin: undefined });
@@ -16,9 +16,13 @@ function describeObject(values: object): Record<string, unknown> {
   for (const [key, value] of Object.entries(values)) {
     const isDuration = key.endsWith('Ms') && typeof value === 'number';
     const name = isDuration ? key.slice(0, -'Ms'.length) : key;
-    if (value !== undefined) described[snakeCase(name)] = isDuration ? formatDuration(value) : describe(value);
+    if (value !== undefined) described[snakeCase(name)] = isDuration ? describeDuration(value) : describe(value);
   }
   return described;
+}
+
+function describeDuration(milliseconds: number): string {
+  return milliseconds === Number.POSITIVE_INFINITY ? 'off' : formatDuration(milliseconds);
 }
 
 function describe(value: unknown): unknown {

@@ -82,9 +82,9 @@ export function duration({ min = '0ms', max = `${MAX_DURATION_MS}ms` }: Duration
     });
 }
 
-/** A duration or `off`, which becomes undefined. */
+/** A duration or `off`, which becomes `Infinity`: never. */
 export function durationOrOff(range: DurationRange = {}) {
-  return z.union([z.literal('off').transform(() => undefined), duration(range)], {
+  return z.union([z.literal('off').transform(() => Number.POSITIVE_INFINITY), duration(range)], {
     error: () => `is neither a duration nor "off", or out of range. ${DURATION_ADVICE}`,
   });
 }
@@ -167,8 +167,13 @@ export function filePath() {
   return z.string().min(1, 'is empty. Give the path of a file.');
 }
 
-/** Model ids, in which `*` stands for any run of characters. */
-export function modelPatterns() {
-  const pattern = z.string().regex(/^[A-Za-z0-9*._:@/-]{1,128}$/, 'is not a model id or pattern. Write e.g. claude-*.');
+/** Names in which `*` stands for any run of characters, e.g. `claude-*` for models. */
+export function patterns() {
+  const pattern = z
+    .string()
+    .regex(
+      /^[A-Za-z0-9*._:@/-]{1,128}$/,
+      'is not a name or pattern. Use letters, digits, . _ : @ / - and * for anything.',
+    );
   return z.array(pattern).min(1);
 }

@@ -41,12 +41,10 @@ export function readFiles(draft: Draft, outline: Outline, folder: string): Reado
   }
 
   function fillTwin(mapping: Mapping, twin: string, text: string | undefined, path: Path, setting: Path): void {
-    if (text === undefined) {
-      draft.spoil(path);
-      return;
-    }
-    // One line break at the end belongs to the editor that wrote the file.
-    mapping[twin] = text.replace(/\r?\n$/, '');
+    // One line break at the end belongs to the editor that wrote the file. An unreadable file stays a value of sorts, so
+    // that nobody says that none was set.
+    mapping[twin] = text?.replace(/\r?\n$/, '') ?? '';
+    if (text === undefined) draft.spoil(path);
     const place = draft.placeOf(setting);
     if (place !== undefined) draft.place(path, place);
   }

@@ -16,14 +16,18 @@ import { upstreamSettings } from './sections/upstream.ts';
 /** Sections that the contract names and this version does not have. Moving one into `settings` switches it on. */
 export const PLANNED_SECTIONS: readonly string[] = ['sessions', 'batches', 'consul'];
 
-/** What the rules below read of values that may be unsound elsewhere. */
-interface Listeners {
-  readonly server: { readonly listen: Address; readonly allow_anonymous: boolean; readonly tls?: unknown };
+/** What the rules below read. Of what a rule does not need to be sound, anything may be missing. */
+interface Root {
+  readonly server: {
+    readonly listen: Address;
+    readonly allow_anonymous: boolean;
+    readonly tls?: { readonly client_ca_file?: unknown } | undefined;
+  };
   readonly admin: { readonly listen: Address };
-  readonly tenants: readonly unknown[];
+  readonly tenants: readonly { readonly token_sha256?: unknown; readonly hmac_secret?: unknown }[];
 }
 
-function* anonymousStaysLocal({ server, tenants }: Listeners): Iterable<Finding> {
+function* anonymousStaysLocal({ server, tenants }: Root): Iterable<Finding> {
   if (tenants.length > 0 || server.allow_anonymous || isLoopback(server.listen)) return;
   yield {
     paths: [['server', 'listen']],
@@ -32,7 +36,7 @@ function* anonymousStaysLocal({ server, tenants }: Listeners): Iterable<Finding>
   };
 }
 
-function* listenersDiffer({ server, admin }: Listeners): Iterable<Finding> {
+function* listenersDiffer({ server, admin }: Root): Iterable<Finding> {
   if (!collide(server.listen, admin.listen)) return;
   yield {
     paths: [
@@ -43,16 +47,10 @@ function* listenersDiffer({ server, admin }: Listeners): Iterable<Finding> {
   };
 }
 
-function* tenantsCanAuthenticate({ server, tenants }: Listeners): Iterable<Finding> {
-  if (
-    typeof server.tls === 'object' &&
-    server.tls !== null &&
-    'client_ca_file' in server.tls &&
-    server.tls.client_ca_file !== undefined
-  )
-    return;
-  for (const [index, tenant] of tenants.entries()) {
-    if (typeof tenant !== 'object' || tenant === null || 'token_sha256' in tenant || 'hmac_secret' in tenant) continue;
+function* tenantsCanAuthenticate({ server, tenants }: Root): Iterable<Finding> {
+  if (server.tls?.client_ca_file !== undefined) return;
+  for (const [index, { token_sha256: token, hmac_secret: secret }] of tenants.entries()) {
+    if (token !== undefined || secret !== undefined) continue;
     yield {
       paths: [['tenants', index]],
       message: 'has no way to authenticate. Set token_sha256 or hmac_secret, or server.tls.client_ca_file for mTLS.',

@@ -4,8 +4,8 @@ import { decidingFolders } from './links.ts';
 
 /** The two timer functions that are needed, so that a test can stand in for time. */
 export interface Timers<T = unknown> {
-  setTimeout(callback: () => void, milliseconds: number): T;
-  clearTimeout(timer: T): void;
+  readonly setTimeout: (callback: () => void, milliseconds: number) => T;
+  readonly clearTimeout: (timer: T) => void;
 }
 
 export interface WatchOptions<T = unknown> {
@@ -18,8 +18,8 @@ export interface WatchOptions<T = unknown> {
 
 export interface ConfigWatcher {
   /** Watches these files from now on, instead of those before; what is known of a file that stays is kept. */
-  follow(files: readonly string[]): void;
-  close(): void;
+  readonly follow: (files: readonly string[]) => void;
+  readonly close: () => void;
 }
 
 /**

@@ -41,7 +41,6 @@ function parse(text: string, lines: LineCounter): Document.Parsed | undefined {
       lineCounter: lines,
       // The pretty form quotes the file, secrets included.
       prettyErrors: false,
-      logLevel: 'silent',
       schema: 'core',
       merge: false,
       stringKeys: true,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { matchesModel } from '../../completion/model-pattern.ts';
-import { baseUrl, choice, count, figure, filePath, headerSecret, modelPatterns, name } from '../fields.ts';
+import { baseUrl, choice, count, figure, filePath, headerSecret, name, patterns } from '../fields.ts';
 import { type Finding, repeats, rule } from '../rule.ts';
 
 /** The API itself, where an account names no region. */
@@ -15,9 +15,7 @@ const FIGURES = [
 
 const modelLimits = z
   .strictObject({
-    models: modelPatterns()
-      .prefault(['*'])
-      .describe('Models that share these limits. The first entry that fits counts.'),
+    models: patterns().prefault(['*']).describe('Models that share these limits. The first entry that fits counts.'),
     requests_per_minute: count({ min: 1 }).optional().describe('Requests in any minute.'),
     input_tokens_per_minute: count({ min: 1 }).optional().describe('Input tokens in any minute, cache reads excluded.'),
     output_tokens_per_minute: count({ min: 1 }).optional().describe('Output tokens in any minute.'),
@@ -98,7 +96,7 @@ const account = z.strictObject({
     .describe('Limits of the organization: one object, or a list of them by models. Absent: learned from headers.'),
   weight: figure({ min: 0.001, max: 1000 }).prefault(1).describe('Share of traffic, relative to other accounts.'),
   priority: count({ max: 1000 }).prefault(0).describe('Tier: a lower one is used while it has capacity.'),
-  models: modelPatterns().prefault(['*']).describe('Models that the account may serve.'),
+  models: patterns().prefault(['*']).describe('Models that the account may serve.'),
   regions: regions
     .prefault([{ name: 'default', base_url: DEFAULT_BASE_URL }])
     .describe('Where the account may be used.'),

@@ -23,7 +23,7 @@ export const routingSettings = z.strictObject({
   probe: probe.prefault({}).describe('Measurement of each region, which never spends a token.'),
 });
 
-/** How an endpoint is chosen. `hedgeAfterMs` undefined: never hedge. */
+/** How an endpoint is chosen. `hedgeAfterMs` is `Infinity` for never. */
 export function routingConfig(settings: z.output<typeof routingSettings>) {
   return {
     strategy: settings.strategy,

@@ -43,7 +43,7 @@ export const serverSettings = z.strictObject({
   drain_timeout: duration().prefault('30s').describe('Time that calls under way have at shutdown.'),
 });
 
-/** What the gRPC listener needs. `undefined` durations mean: no such limit. */
+/** What the gRPC listener needs. A connection age of `Infinity` is none. */
 export function serverConfig(settings: z.output<typeof serverSettings>) {
   return {
     listen: settings.listen,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Secret } from '../../completion/secret.ts';
-import { count, figure, filePath, modelPatterns, secret, tokenHash } from '../fields.ts';
+import { count, figure, filePath, patterns, secret, tokenHash } from '../fields.ts';
 import { type Finding, repeats, rule } from '../rule.ts';
 
 /** A name as elsewhere, or the SPIFFE id or common name of a client certificate. */
@@ -11,20 +11,32 @@ const tenantName = z
     'is not a tenant name. Use letters, digits, dots, dashes, underscores and slashes, or a SPIFFE id.',
   );
 
+const tokenHashes = z
+  .union([tokenHash(), z.array(tokenHash()).min(1)], {
+    error: () => 'is neither a SHA-256 in hex nor a list of such. Make one with: printf %s "$TOKEN" | sha256sum',
+  })
+  .transform((value) => (Array.isArray(value) ? value : [value]));
+
 const limits = z.strictObject({
-  requests_per_minute: count({ min: 1 }).optional().describe('Requests in any minute.'),
-  tokens_per_minute: count({ min: 1 }).optional().describe('Input and output tokens in any minute.'),
-  concurrent_requests: count({ min: 1 }).optional().describe('Requests under way at once.'),
-  usd_per_day: figure({ min: 0.01 }).optional().describe('Spending in a day (UTC), in US dollars.'),
+  requests_per_minute: count().optional().describe('Requests in any minute.'),
+  tokens_per_minute: count().optional().describe('Input and output tokens in any minute.'),
+  concurrent_requests: count().optional().describe('Requests under way at once.'),
+  usd_per_day: figure().optional().describe('Spending in a day (UTC), in US dollars.'),
 });
 
 const tenant = z.strictObject({
   name: tenantName.describe('Name of the tenant; with mTLS, the SPIFFE id or common name of its certificate.'),
-  token_sha256: tokenHash().optional().describe('SHA-256 in hex of its bearer token.'),
+  token_sha256: tokenHashes
+    .optional()
+    .describe('SHA-256 in hex of its bearer token, or a list of them while a token is being replaced.'),
   hmac_secret: secret().optional().describe('Secret of its request signatures.'),
   hmac_secret_file: filePath().optional().describe('File that holds that secret.'),
-  models: modelPatterns().prefault(['*']).describe('Models that it may use.'),
-  limits: limits.prefault({}).describe('What it may use up; absent figures are unlimited.'),
+  models: patterns().prefault(['*']).describe('Models that it may use.'),
+  regions: patterns().prefault(['*']).describe('Regions that it may use.'),
+  rpcs: patterns()
+    .prefault(['*'])
+    .describe('RPCs that it may call: a method, a service or the full name, such as CountTokens or RelayService.'),
+  limits: limits.prefault({}).describe('What it may use up; absent figures are unlimited, 0 allows nothing.'),
   weight: figure({ min: 0.001, max: 1000 })
     .prefault(1)
     .describe('Share of scarce capacity, relative to other tenants.'),
@@ -44,14 +56,23 @@ function* distinct(tenants: readonly Loose[]): Iterable<Finding> {
       message: `is the name of tenants[${first}] too. Give each tenant a name of its own.`,
     }),
   );
-  yield* repeats(
-    tenants,
-    ({ token_sha256: hash }) => (hash instanceof Secret ? hash.reveal() : undefined),
-    (index, first) => ({
-      paths: [[index, 'token_sha256']],
-      message: `is the token of tenants[${first}] too. Give each tenant a token of its own.`,
-    }),
-  );
+  const owners = new Map<string, number>();
+  for (const [index, tenant] of tenants.entries()) {
+    for (const hash of hashesOf(tenant)) {
+      const owner = owners.get(hash);
+      owners.set(hash, owner ?? index);
+      if (owner !== undefined)
+        yield {
+          paths: [[index, 'token_sha256']],
+          message: `repeats a token of tenants[${owner}]. Give each tenant tokens of its own, once.`,
+        };
+    }
+  }
+}
+
+function hashesOf(tenant: Loose | null): readonly string[] {
+  const hashes = typeof tenant === 'object' ? tenant?.token_sha256 : undefined;
+  return Array.isArray(hashes) ? hashes.flatMap((hash) => (hash instanceof Secret ? [hash.reveal()] : [])) : [];
 }
 
 export const tenantsSettings = z.array(tenant).check(rule([], distinct));
@@ -60,10 +81,13 @@ export const tenantsSettings = z.array(tenant).check(rule([], distinct));
 export function tenantsConfig(settings: z.output<typeof tenantsSettings>) {
   return settings.map((tenant) => ({
     name: tenant.name,
-    tokenSha256: tenant.token_sha256,
+    /** In lower case; empty where it has no token. */
+    tokenSha256: tenant.token_sha256 ?? [],
     hmacSecret: tenant.hmac_secret,
     models: tenant.models,
-    /** Undefined figures are unlimited. */
+    regions: tenant.regions,
+    rpcs: tenant.rpcs,
+    /** Undefined figures are unlimited; 0 allows nothing. */
     limits: {
       requestsPerMinute: tenant.limits.requests_per_minute,
       tokensPerMinute: tenant.limits.tokens_per_minute,

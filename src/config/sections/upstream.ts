@@ -65,6 +65,11 @@ export const upstreamSettings = z.strictObject({
   timeout: duration({ min: '100ms' })
     .prefault('10m')
     .describe('Time that one upstream answer may take, streams included.'),
+  stream_idle_timeout: duration({ min: '1s' })
+    .prefault('2m')
+    .describe(
+      'Silence in a stream after which its connection counts as dead. The upstream pings more often than that.',
+    ),
   stream_unary_above: count()
     .prefault(4096)
     .describe('max_tokens above which a unary call is asked for as a stream upstream, so that no idle timer cuts it.'),
@@ -88,6 +93,7 @@ export function upstreamConfig(settings: z.output<typeof upstreamSettings>) {
     },
     requestCompression: settings.request_compression,
     timeoutMs: settings.timeout,
+    streamIdleTimeoutMs: settings.stream_idle_timeout,
     streamUnaryAbove: settings.stream_unary_above,
     retry: {
       maxAttempts: retry.max_attempts,
