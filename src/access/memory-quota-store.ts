@@ -174,5 +174,5 @@ function waitForMeter(meter: Meter, limit: number): number {
   meter.limit = limit;
   const over = meter.level + 1 - limit;
   if (over <= ROUNDING) return 0;
-  return limit < 1 ? Number.POSITIVE_INFINITY : Math.ceil((over / limit) * MINUTE);
+  return limit < 1 ? Number.POSITIVE_INFINITY : Math.ceil(((over - ROUNDING) / limit) * MINUTE);
 }

@@ -11,8 +11,6 @@ export interface AdmitOptions {
   readonly tenants: { readonly get: (name: string) => Tenant | undefined };
   readonly quotas: Quotas;
   readonly prices: PriceBook;
-  /** Where a call says its region: reads it, empty for any, and gives the call with another. */
-  readonly region: { readonly of: (call: Call) => string; readonly set: (call: Call, region: string) => Call };
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Told of a failure to settle, which is a bug of the quota store, once the call is over and nobody waits for it. */
@@ -22,22 +20,20 @@ export interface AdmitOptions {
 /**
  * Lets in the calls that their tenant may make and can afford: refuses models and regions that it may not use, reserves
  * what the call is expected to take of its quotas, and settles what was used when the answer is over, whichever way it
- * ends. To stand above whatever costs or waits, the cache included, whose hits count as requests.
+ * ends. Hands on the tenant's weight, and its region where it has but one. Stands above whatever costs or waits, and
+ * above the cache, whose hits count as requests.
  *
  * Throws PERMISSION_DENIED, QUOTA_EXCEEDED and BUDGET_EXCEEDED; UNAUTHENTICATED where the tenant is gone meanwhile.
  */
-export function admit({ tenants, quotas, prices, region, now, report }: AdmitOptions): Layer {
+export function admit({ tenants, quotas, prices, now, report }: AdmitOptions): Layer {
   return (next) => async (call) => {
     const tenant = tenants.get(call.tenant);
     if (tenant === undefined) throw new RelayError('UNAUTHENTICATED', 'The tenant of this call is not configured now.');
-    if (call.operation !== 'models') requireModel(tenant, call.model);
-    const asked = region.of(call);
-    const granted = requireRegion(tenant, asked);
-
+    const admitted = permitted(tenant, call);
     const bill = isBilled(tenant, call) ? new Bill(call, prices, now) : undefined;
     const reservation = await quotas.reserve(tenant, bill?.expected() ?? NOTHING_USED);
     try {
-      const reply = await next(granted === asked ? call : region.set(call, granted));
+      const reply = await next(admitted);
       reply.settled.then((settlement) => reservation.settle(bill?.settled(settlement) ?? NOTHING_USED)).catch(report);
       return bill?.watch(reply) ?? reply;
     } catch (thrown) {
@@ -45,6 +41,13 @@ export function admit({ tenants, quotas, prices, region, now, report }: AdmitOpt
       throw thrown;
     }
   };
+}
+
+/** The call with what its tenant's settings say about where and how soon it runs. */
+function permitted(tenant: Tenant, call: Call): Call {
+  if (call.operation !== 'models') requireModel(tenant, call.model);
+  const region = requireRegion(tenant, call.routing.region);
+  return { ...call, routing: { ...call.routing, region, tenantWeight: tenant.weight } };
 }
 
 /** Counting tokens and listing models is free. */
