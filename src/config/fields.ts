@@ -31,6 +31,7 @@ export function figure({ min = 0, max = Number.MAX_SAFE_INTEGER }: Range = {}) {
   return z.preprocess(fromText, z.number().min(min).max(max));
 }
 
+/** True or false. */
 export function flag() {
   return z.preprocess(fromText, z.boolean());
 }
@@ -68,24 +69,29 @@ interface DurationRange {
 
 /** A duration; becomes milliseconds. */
 export function duration({ min = '0ms', max = `${MAX_DURATION_MS}ms` }: DurationRange = {}) {
-  const least = parseDuration(min) ?? 0;
-  const most = parseDuration(max) ?? MAX_DURATION_MS;
+  const [least, most] = [boundOf(min), boundOf(max)];
   return z
     .string({ error: ({ input }) => (input === undefined ? undefined : `is not a duration. ${DURATION_ADVICE}`) })
     .regex(DURATION_PATTERN, `is not a duration. ${DURATION_ADVICE}`)
     .transform((text, context) => {
-      const milliseconds = parseDuration(text) ?? 0;
-      if (milliseconds >= least && milliseconds <= most) return milliseconds;
+      const milliseconds = parseDuration(text);
+      if (milliseconds !== undefined && milliseconds >= least && milliseconds <= most) return milliseconds;
       const longest = most === MAX_DURATION_MS ? '24d' : formatDuration(most);
       context.addIssue(`is out of range. Use a duration from ${min} to ${longest}.`);
       return z.NEVER;
     });
 }
 
+function boundOf(text: string): number {
+  const milliseconds = parseDuration(text);
+  if (milliseconds === undefined) throw new Error('A bound of a duration is no duration.');
+  return milliseconds;
+}
+
 /** A duration or `off`, which becomes `Infinity`: never. */
 export function durationOrOff(range: DurationRange = {}) {
   return z.union([z.literal('off').transform(() => Number.POSITIVE_INFINITY), duration(range)], {
-    error: () => `is neither a duration nor "off", or out of range. ${DURATION_ADVICE}`,
+    error: () => `is neither a duration nor "off". ${DURATION_ADVICE}`,
   });
 }
 

@@ -60,8 +60,8 @@ function fillText(draft: Draft, environment: Environment, text: string, path: Pa
       draft.blame(path, 'has a malformed reference. Write ${NAME} or ${NAME:-default}, and $${ for a plain ${.');
       return part;
     }
-    // An empty variable counts as unset, as in the shell's own ${NAME:-default}.
-    const value = environment[name] || fallback;
+    // Own properties only: `${constructor}` names no variable. An empty one counts as unset, as in the shell's ${NAME:-default}.
+    const value = (Object.hasOwn(environment, name) && environment[name]) || fallback;
     if (value === undefined)
       draft.blame(path, `needs environment variable ${name}, which is not set. Set it, or write \${${name}:-default}.`);
     return value ?? part;

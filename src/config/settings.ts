@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type Address, collide, formatAddress, isLoopback } from './address.ts';
+import { isMapping } from './draft.ts';
 import { type Finding, rule } from './rule.ts';
 import { accountsSettings } from './sections/accounts.ts';
 import { adminSettings } from './sections/admin.ts';
@@ -16,7 +17,7 @@ import { upstreamSettings } from './sections/upstream.ts';
 /** Sections that the contract names and this version does not have. Moving one into `settings` switches it on. */
 export const PLANNED_SECTIONS: readonly string[] = ['sessions', 'batches', 'consul'];
 
-/** What the rules below read. Of what a rule does not need to be sound, anything may be missing. */
+/** What the rules below read. Elements of a list may have problems of their own, and so be anything. */
 interface Root {
   readonly server: {
     readonly listen: Address;
@@ -24,11 +25,11 @@ interface Root {
     readonly tls?: { readonly client_ca_file?: unknown } | undefined;
   };
   readonly admin: { readonly listen: Address };
-  readonly tenants: readonly { readonly token_sha256?: unknown; readonly hmac_secret?: unknown }[];
+  readonly tenants: unknown;
 }
 
 function* anonymousStaysLocal({ server, tenants }: Root): Iterable<Finding> {
-  if (tenants.length > 0 || server.allow_anonymous || isLoopback(server.listen)) return;
+  if (!Array.isArray(tenants) || tenants.length > 0 || server.allow_anonymous || isLoopback(server.listen)) return;
   yield {
     paths: [['server', 'listen']],
     message:
@@ -48,9 +49,9 @@ function* listenersDiffer({ server, admin }: Root): Iterable<Finding> {
 }
 
 function* tenantsCanAuthenticate({ server, tenants }: Root): Iterable<Finding> {
-  if (server.tls?.client_ca_file !== undefined) return;
-  for (const [index, { token_sha256: token, hmac_secret: secret }] of tenants.entries()) {
-    if (token !== undefined || secret !== undefined) continue;
+  if (server.tls?.client_ca_file !== undefined || !Array.isArray(tenants)) return;
+  for (const [index, tenant] of tenants.entries()) {
+    if (!isMapping(tenant) || tenant['token_sha256'] !== undefined || tenant['hmac_secret'] !== undefined) continue;
     yield {
       paths: [['tenants', index]],
       message: 'has no way to authenticate. Set token_sha256 or hmac_secret, or server.tls.client_ca_file for mTLS.',
@@ -75,7 +76,15 @@ export const settings = z
     redis: redisSettings.optional().describe('State shared by several replicas; absent, each keeps its own.'),
     tenants: tenantsSettings.prefault([]).describe('Callers that are known. With none, every caller is anonymous.'),
   })
-  .check(rule([['server', 'listen'], ['server', 'allow_anonymous'], ['tenants']], anonymousStaysLocal))
+  .check(
+    rule(
+      [
+        ['server', 'listen'],
+        ['server', 'allow_anonymous'],
+      ],
+      anonymousStaysLocal,
+    ),
+  )
   .check(
     rule(
       [
@@ -85,7 +94,7 @@ export const settings = z
       listenersDiffer,
     ),
   )
-  .check(rule([['server', 'tls'], ['tenants']], tenantsCanAuthenticate));
+  .check(rule([['server', 'tls', 'client_ca_file']], tenantsCanAuthenticate));
 
 /** The file's values after validation, by the file's own names. */
 export type Settings = z.output<typeof settings>;

@@ -98,6 +98,10 @@ const CASES: Readonly<Record<string, Case>> = {
     yaml: 'upstream:\n  signing: { secret: ${MISSING} }\n',
     problems: [['2:22', 'upstream.signing.secret', /needs environment variable MISSING/]],
   },
+  'a variable named like what every object has': {
+    yaml: 'upstream: { signing: { secret: ${constructor} } }\n',
+    problems: [['1:32', 'upstream.signing.secret', /needs environment variable constructor/]],
+  },
   'a variable that is empty': {
     yaml: 'log:\n  level: ${LEVEL}\n',
     env: { LEVEL: '' },
@@ -333,9 +337,12 @@ const CASES: Readonly<Record<string, Case>> = {
     yaml: 'admin:\n  listen: 127.0.0.1:50051\n',
     problems: [['2:11', 'admin.listen', /both want port 50051/]],
   },
-  'a tenant that cannot authenticate': {
-    yaml: 'tenants:\n  - name: t\n    token_sha256:\n',
-    problems: [['2:5', 'tenants[0]', /no way to authenticate/]],
+  'a tenant that cannot authenticate, even beside other mistakes': {
+    yaml: 'tenants:\n  - name: t\n    token_sha256:\n  - { name: u, hmac_secret: s, weight: heavy }\n',
+    problems: [
+      ['2:5', 'tenants[0]', /no way to authenticate/],
+      ['4:40', 'tenants[1].weight', /is text/],
+    ],
   },
   'token hashes that are none, of nothing or shared': {
     yaml: [

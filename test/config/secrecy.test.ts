@@ -13,7 +13,7 @@ test('no problem shows a value, wherever a secret was put by mistake', (context)
   const { load, write } = workspace(context);
   write('secret', `${CANARY}\nand more\n`);
   const mistakes = [
-    `${CANARY}`,
+    CANARY,
     `- ${CANARY}`,
     `${CANARY}: 1`,
     `${CANARY}: &${CANARY} "`,

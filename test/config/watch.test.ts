@@ -38,8 +38,8 @@ class ManualTimers {
 
 function watched(context: TestContext, path: string) {
   const timers = new ManualTimers();
-  let changes = 0;
-  const watcher = watchConfig(path, () => changes++, {
+  const seen = { changes: 0 };
+  const watcher = watchConfig(path, () => seen.changes++, {
     timers,
     quietMs: 200,
     onError: (error) => assert.fail(error),
@@ -48,11 +48,11 @@ function watched(context: TestContext, path: string) {
 
   /** Waits until so many changes were told of. */
   async function told(count: number): Promise<void> {
-    while (changes < count) await timers.next();
-    assert.equal(changes, count);
+    while (seen.changes < count) await timers.next();
+    assert.equal(seen.changes, count);
   }
 
-  return { watcher, timers, told, changes: () => changes };
+  return { watcher, timers, told, changes: () => seen.changes };
 }
 
 test('a file that is written is noticed', PATIENCE, async (context) => {
