@@ -7,7 +7,7 @@ export interface EventStreamOptions {
   readonly flow: Flow;
   /** Bytes after which the stream is cut. */
   readonly maxBytes: number;
-  /** Longest time in which nobody reads what waits, in milliseconds; then the stream counts as abandoned. */
+  /** After so long (at most twice) in which nobody reads what waits, the stream counts as abandoned. Milliseconds. */
   readonly stallMs: number;
   /** Words what went wrong: what the event reader threw, or the connection's error; undefined for an early end. */
   readonly explain: (cause: unknown) => RelayError;
@@ -36,6 +36,7 @@ export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, und
   private bytesLeft: number;
   private paused = false;
   private stall: NodeJS.Timeout | undefined;
+  private readSinceStall = false;
   private waiting: PromiseWithResolvers<IteratorResult<StreamEvent, undefined>> | undefined;
   /** Why nothing more comes from upstream; undefined while it may. */
   private ending: 'complete' | RelayError | undefined;
@@ -154,14 +155,13 @@ export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, und
 
   private taken(event: StreamEvent): void {
     this.queued -= event.data.length + EVENT_OVERHEAD;
+    this.readSinceStall = true;
     if (this.queue.length === 0 && this.ending === 'complete') this.finish('delivered');
     if (this.paused && this.queued < QUEUE_LIMIT / 4) {
       this.paused = false;
       clearTimeout(this.stall);
       this.stall = undefined;
       if (this.ending === undefined) this.options.flow.resume();
-    } else {
-      this.stall?.refresh();
     }
   }
 
@@ -185,9 +185,12 @@ export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, und
   }
 
   private awaitReader(): void {
-    if (this.settled || this.stall !== undefined) return;
+    if (this.settled) return;
+    this.readSinceStall = false;
+    clearTimeout(this.stall);
     this.stall = setTimeout(() => {
-      this.cancel(new RelayError('CANCELLED', 'Nobody read the answer.'));
+      if (this.readSinceStall) this.awaitReader();
+      else this.cancel(new RelayError('CANCELLED', 'Nobody read the answer.'));
     }, this.options.stallMs).unref();
   }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { type AnthropicOptions, anthropicProvider } from '../../src/providers/anthropic.ts';
 import type { Provider } from '../../src/providers/provider.ts';
@@ -55,7 +55,7 @@ export async function listening(
     socket.on('close', () => sockets.delete(socket)).on('error', () => {});
   });
   server.listen(0, '127.0.0.1');
-  await once(server as Server, 'listening');
+  await once(server, 'listening');
   test.after(() => {
     server.close();
     for (const socket of sockets) socket.destroy();
