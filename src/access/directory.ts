@@ -45,7 +45,7 @@ export class TenantDirectory {
   /**
    * Puts other tenants in the place of these; on an error these stay.
    *
-   * @throws Error where two tenants share a name or a token, or a credential cannot be one
+   * @throws Error where two tenants share a name, a token or a secret, or a credential cannot be one
    */
   replace(entries: readonly TenantEntry[]): void {
     this.#snapshot = snapshotOf(entries);
@@ -77,6 +77,7 @@ function snapshotOf(entries: readonly TenantEntry[]): Snapshot {
   const tenants = new Map<string, Tenant>();
   const tokens = new Map<string, TokenOwner>();
   const keys = new Map<string, KeyObject>();
+  const signers = new Map<string, string>();
   for (const { tenant, tokenSha256, hmacSecret } of entries) {
     if (tenants.has(tenant.name)) throw new Error(`Two tenants are named ${tenant.name}.`);
     tenants.set(tenant.name, tenant);
@@ -89,10 +90,14 @@ function snapshotOf(entries: readonly TenantEntry[]): Snapshot {
       if (owner !== undefined) throw new Error(`Tenants ${owner.tenant.name} and ${tenant.name} have the same token.`);
       tokens.set(digest, { digest: Buffer.from(digest, 'hex'), tenant });
     }
-    if (hmacSecret !== undefined) {
-      if (hmacSecret.reveal() === '') throw new Error(`The signing secret of tenant ${tenant.name} is empty.`);
-      keys.set(tenant.name, createSecretKey(hmacSecret.reveal(), 'utf8'));
-    }
+    if (hmacSecret === undefined) continue;
+    const secret = hmacSecret.reveal();
+    if (secret === '') throw new Error(`The signing secret of tenant ${tenant.name} is empty.`);
+    // The tenant's name is not signed: with one secret for two, a call of the one would pass for a call of the other.
+    const signer = signers.get(secret);
+    if (signer !== undefined) throw new Error(`Tenants ${signer} and ${tenant.name} have the same signing secret.`);
+    signers.set(secret, tenant.name);
+    keys.set(tenant.name, createSecretKey(secret, 'utf8'));
   }
   return { tenants, tokens, keys };
 }

@@ -49,7 +49,7 @@ export class MemoryQuotaStore implements QuotaStore {
     return this.#counters.size;
   }
 
-  /** See `QuotaStore`; not `async`, so that what is thrown inside still rejects, after everything was done at once. */
+  /** Everything is done by the time that the promise is handed out: that is what makes it atomic. */
   reserve(lease: Lease): Promise<Refusal | undefined> {
     return new Promise((resolve) => {
       resolve(this.#reserve(lease));

@@ -321,6 +321,7 @@ describe('the tenants', () => {
     const short = { ...ADS, tokenSha256: ['abc'] };
     assert.throws(() => directory.replace([SEARCH, SEARCH]), /Two tenants are named search-team/);
     assert.throws(() => directory.replace([SEARCH, { ...ADS, tokenSha256: SEARCH.tokenSha256 }]), /same token/);
+    assert.throws(() => directory.replace([SEARCH, entry('x', undefined, SECRET)]), /search-team and x .* secret/);
     assert.throws(() => directory.replace([short]), /not a SHA-256 in hex/);
     assert.throws(() => directory.replace([entry('x', undefined, '')]), /secret of tenant x is empty/);
     assert.equal(tenantOf({ authorization: 'Bearer ads-token' }), 'ads-team');
