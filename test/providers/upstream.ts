@@ -43,10 +43,7 @@ export async function upstream(test: TestContext, respond: Respond): Promise<Ups
 }
 
 /** Any server, listening and followed. */
-export async function listening(
-  test: TestContext,
-  server: Pick<Server, 'listen' | 'close' | 'address' | 'on' | 'off'>,
-) {
+export async function listening(test: TestContext, server: Server) {
   const sockets = new Set<Socket>();
   let opened = 0;
   server.on('connection', (socket: Socket) => {
