@@ -5,7 +5,7 @@ import { Frequency } from '../../src/cache/policy/frequency.ts';
 import { hexDigestWords } from '../../src/cache/policy/key-hash.ts';
 import { FrequencySketch } from '../../src/cache/sketch.ts';
 import { TinyLfuCache } from '../../src/cache/tiny-lfu.ts';
-import { seededRandom } from './traces.ts';
+import { seededRandom, zipf } from './traces.ts';
 
 const COUNTERS = 10_000_000;
 const ENTRIES = 100_000;
@@ -33,7 +33,7 @@ function nanoseconds(keys: readonly string[], operation: (key: string) => void):
   return ((performance.now() - start) * 1e6) / keys.length;
 }
 
-/** Times lookups that hit, then insertions that displace, in turns. Keys are SHA-256 digests, the sketch has its full size. */
+/** Times lookups that hit (by Zipf's law), then insertions that displace, in turns. Keys are SHA-256 digests, the sketch has its full size. */
 export function measureSpeed(): { readonly lookup: Speed; readonly insertion: Speed } {
   const ours = new TinyLfuCache<string, string>({
     capacity: ENTRIES * COST,
@@ -50,8 +50,7 @@ export function measureSpeed(): { readonly lookup: Speed; readonly insertion: Sp
     ours.set(key, key, COST);
     plain.set(key, key, { size: COST });
   }
-  const random = seededRandom(7);
-  const lookups = Array.from({ length: OPERATIONS }, () => resident[Math.floor(random() * ENTRIES)] ?? '');
+  const lookups = Array.from(zipf(OPERATIONS, ENTRIES, seededRandom(7)), (key) => resident[key] ?? '');
   const times = { lookup: [[], []], insertion: [[], []] } as { lookup: number[][]; insertion: number[][] };
   for (let round = 0; round < ROUNDS; round += 1) {
     times.lookup[0]?.push(nanoseconds(lookups, (key) => ours.get(key)));

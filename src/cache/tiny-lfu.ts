@@ -5,6 +5,9 @@ import { type Entry, hasExpired } from './policy/segment.ts';
 import { WindowTuner } from './policy/window-tuner.ts';
 import { type Removal, TinyLfuMetrics } from './tiny-lfu-metrics.ts';
 
+/** Entries that each set looks at for one that has expired: a popular one would else keep its place long after. */
+const LOOKS_PER_SET = 2;
+
 export interface TinyLfuOptions<K, V> {
   /** Bound on the sum of the costs, in the unit of `cost` (bytes, say): a positive integer. */
   readonly capacity: number;
@@ -126,6 +129,7 @@ export class TinyLfuCache<K extends string | number, V> {
     now: number = this.#options.clock.now(),
   ): boolean {
     requireInteger('cost of an entry', cost);
+    this.reap(LOOKS_PER_SET, now);
     const present = this.#regions.find(key);
     if (cost > this.#maxEntryCost || !(ttl > 0)) {
       if (present !== undefined) this.#discard(present, now);
@@ -177,8 +181,8 @@ export class TinyLfuCache<K extends string | number, V> {
   }
 
   /**
-   * Removes what has expired among the next `limit` entries of a walk around the cache, and returns how many. An expired
-   * entry is never served and gives way to others anyway; this frees its memory where nothing else comes.
+   * Removes what has expired among the next `limit` entries of a walk around the cache, and returns how many. Every set
+   * does so for a few; a timer may for more, to free memory where nothing else comes.
    */
   reap(limit: number, now: number = this.#options.clock.now()): number {
     let removed = 0;

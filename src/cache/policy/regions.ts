@@ -102,10 +102,11 @@ export class Regions<K extends string | number, V> {
     this.#protected.clear();
   }
 
-  /** All entries; they may be removed meanwhile. */
+  /** All entries, those first that would stay longest. They may be removed meanwhile. */
   *all(): Generator<Entry<K, V> | undefined, void, unknown> {
+    yield* this.#protected.oldestFirst();
     yield* this.#window.oldestFirst();
-    yield* this.#main();
+    yield* this.#probation.oldestFirst();
   }
 
   /** The main region in the order in which it gives way. */
@@ -144,8 +145,10 @@ export class Regions<K extends string | number, V> {
     this.#victims.length = 0;
     for (const victim of this.#main()) {
       if (victim === undefined) continue;
-      if (!hasExpired(victim, now)) lost += this.#estimate(victim);
-      if (lost >= worth) return false;
+      if (!hasExpired(victim, now)) {
+        lost += this.#estimate(victim);
+        if (lost >= worth) return false;
+      }
       this.#victims.push(victim);
       freed += victim.cost;
       if (freed >= wanted) break;
