@@ -19,7 +19,7 @@ export interface DeliveryOptions {
   /** With this many bytes ready, they are sent without waiting for more. */
   readonly flushBytes: number;
   /** How long smaller amounts may wait for more, in milliseconds; 0 sends each event at once. */
-  readonly flushInterval: number;
+  readonly flushIntervalMs: number;
 }
 
 /** What an upstream failure becomes once its caller has content: no retry can take that back. */
@@ -97,14 +97,14 @@ export class Delivery {
     if (message === undefined) return;
     this.#hasBegun = true;
     this.#lastSent = this.#clock.now();
-    if (this.#options.flushInterval === 0) {
+    if (this.#options.flushIntervalMs === 0) {
       this.#call.send(message);
       return;
     }
     this.#ready.push(message);
     this.#readyBytes += message.length;
     if (this.#readyBytes >= this.#options.flushBytes) this.#flush();
-    else this.#cancelFlush ??= this.#clock.after(this.#options.flushInterval, () => this.#flush());
+    else this.#cancelFlush ??= this.#clock.after(this.#options.flushIntervalMs, () => this.#flush());
   }
 
   #flush(): void {

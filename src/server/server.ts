@@ -30,7 +30,6 @@ export interface TlsOptions {
   readonly clientCa?: Buffer;
 }
 
-/** All durations are milliseconds. */
 export interface ServerOptions {
   /** `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`; port 0 takes a free one. */
   readonly listen: string;
@@ -41,15 +40,15 @@ export interface ServerOptions {
   /** Per connection. */
   readonly maxConcurrentStreams: number;
   /** Silence on a connection after which the server asks whether the client is still there (gRFC A8). */
-  readonly keepaliveTime: number;
+  readonly keepaliveTimeMs: number;
   /** How long the client may take to say so. */
-  readonly keepaliveTimeout: number;
+  readonly keepaliveTimeoutMs: number;
   /** Connections are closed gracefully at about this age, so that clients spread over new replicas (gRFC A9); `Infinity`: never. */
-  readonly maxConnectionAge: number;
+  readonly maxConnectionAgeMs: number;
   /** How long calls on such a connection may go on. */
-  readonly maxConnectionAgeGrace: number;
+  readonly maxConnectionAgeGraceMs: number;
   /** How long calls in flight may go on once the server drains. */
-  readonly drainTimeout: number;
+  readonly drainTimeoutMs: number;
   /** Whether clients may ask for the proto definitions. */
   readonly reflection: boolean;
 }
@@ -74,13 +73,15 @@ export interface Server {
   /** Calls under way. */
   readonly inFlight: () => number;
   /**
-   * Says NOT_SERVING, takes no new calls, lets those in flight finish until `drainTimeout`, then ends them with
+   * Says NOT_SERVING, takes no new calls, lets those in flight finish until `drainTimeoutMs`, then ends them with
    * DRAINING. Resolves when no connection is left.
    */
   readonly drain: () => Promise<DrainReport>;
   /** Drops everything at once. */
   readonly close: () => void;
 }
+
+const NEVER_MS = 2 ** 31 - 1;
 
 /** Makes the server; `start` opens it. */
 export function createServer(options: ServerOptions, dependencies: ServerDependencies): Server {
@@ -104,7 +105,7 @@ export function createServer(options: ServerOptions, dependencies: ServerDepende
   const health = createHealth(names);
   const others = new Set<Parameters<ServerInterceptor>[1]>();
   const grpc = new GrpcServer({ ...channelOptions(options), interceptors: [intercept(handlers, host, others)] });
-  const drain = new Drain({ grpc, calls, others, clock, timeout: options.drainTimeout });
+  const drain = new Drain({ grpc, calls, others, clock, timeout: options.drainTimeoutMs });
 
   for (const { definition } of dependencies.mounts) grpc.addService(raw(definition), {});
   health.addTo(grpc);
@@ -130,22 +131,23 @@ export function createServer(options: ServerOptions, dependencies: ServerDepende
 }
 
 function channelOptions(options: ServerOptions): ConstructorParameters<typeof GrpcServer>[0] {
-  const { maxConnectionAge, maxConnectionAgeGrace } = options;
   return {
     // Bookkeeping for channelz, which is not served: a tenth of the cost of a call.
     'grpc.enable_channelz': 0,
     'grpc.max_receive_message_length': options.maxRequestBytes,
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': options.maxConcurrentStreams,
-    'grpc.keepalive_time_ms': options.keepaliveTime,
-    'grpc.keepalive_timeout_ms': options.keepaliveTimeout,
-    ...(maxConnectionAge === Infinity
-      ? {}
-      : {
-          'grpc.max_connection_age_ms': maxConnectionAge,
-          ...(maxConnectionAgeGrace === Infinity ? {} : { 'grpc.max_connection_age_grace_ms': maxConnectionAgeGrace }),
-        }),
+    'grpc.keepalive_time_ms': orNever(options.keepaliveTimeMs),
+    'grpc.keepalive_timeout_ms': orNever(options.keepaliveTimeoutMs),
+    'grpc.max_connection_age_ms': orNever(options.maxConnectionAgeMs),
+    'grpc.max_connection_age_grace_ms': orNever(options.maxConnectionAgeGraceMs),
   };
+}
+
+/** A duration as grpc-js takes it: beyond what Node's timers hold (24 days) it is never, in grpc-js's spelling. */
+function orNever(milliseconds: number): number {
+  // Connection ages get up to a tenth added, so that not all connections close at once.
+  return milliseconds * 1.1 < NEVER_MS ? milliseconds : NEVER_MS;
 }
 
 /** Takes over the methods with a handler; keeps track of the others (health, reflection), so that drain can end them. */

@@ -11,13 +11,14 @@ import { type Detail, encodeRpcStatus } from './rpc-types.ts';
 export const ERROR_DOMAIN = 'claude-relay';
 
 /**
- * All trailers of a call must fit 8 KiB, which is where Java, C and most proxies stop reading. The message travels
- * twice (percent-encoded, then within the details) and the details in base64.
+ * Bounds in bytes. All trailers of a call must fit 8 KiB, which is where Java, C and most proxies stop reading; the
+ * message travels twice (percent-encoded up to threefold, then within the details), and the details in base64.
  */
-const MAX_MESSAGE = 600;
-const MAX_VIOLATIONS = 16;
-const MAX_VALUE = 128;
-const MAX_METADATA = 16;
+const MAX_DETAILS = 4_200;
+const MAX_MESSAGE = 500;
+const MAX_VALUE = 256;
+/** Of violations and of an error's own metadata; fewer where they are long. */
+const MAX_ITEMS = 32;
 
 /** Reasons whose callers are told when to come back even where no upstream said when. https://google.aip.dev/194 */
 const RETRY_INFO: ReadonlySet<Reason> = new Set<Reason>([
@@ -52,29 +53,37 @@ export function wireStatus(error: RelayError, context: ErrorContext): WireStatus
   const message = text(error.message, MAX_MESSAGE);
   const metadata = new Metadata();
   metadata.set('x-request-id', context.requestId);
-  metadata.set('grpc-status-details-bin', encodeRpcStatus(code, message, details(error, context)));
+  metadata.set('grpc-status-details-bin', boundedDetails(code, message, error, context));
   const pushback = retryPushback(error);
   if (pushback !== undefined) metadata.set('grpc-retry-pushback-ms', String(pushback));
   return { code, details: message, metadata };
 }
 
-function details(error: RelayError, context: ErrorContext): Detail[] {
+function boundedDetails(code: number, message: string, error: RelayError, context: ErrorContext): Buffer {
+  for (let items = MAX_ITEMS; ; items = Math.floor(items / 2)) {
+    const bytes = encodeRpcStatus(code, message, details(error, context, items));
+    if (bytes.length <= MAX_DETAILS || items === 0) return bytes;
+  }
+}
+
+function details(error: RelayError, context: ErrorContext, maxItems: number): Detail[] {
   const found: Detail[] = [
     {
       type: 'ErrorInfo',
-      value: { reason: error.reason, domain: ERROR_DOMAIN, metadata: errorMetadata(error, context) },
+      value: { reason: error.reason, domain: ERROR_DOMAIN, metadata: errorMetadata(error, context, maxItems) },
     },
   ];
-  if (error.violations.length > 0) {
-    const violations = error.violations.slice(0, MAX_VIOLATIONS).map(({ field, description }) => ({
+  const violations = error.violations.slice(0, maxItems);
+  if (violations.length > 0) {
+    const fields = violations.map(({ field, description }) => ({
       field: text(field, MAX_VALUE),
       description: text(description, MAX_VALUE),
     }));
-    found.push({ type: 'BadRequest', value: { field_violations: violations } });
+    found.push({ type: 'BadRequest', value: { field_violations: fields } });
   }
   if (QUOTA.has(error.reason)) {
     const violation = {
-      subject: text(`tenant:${context.tenant ?? ''}`, MAX_VALUE),
+      subject: text(error.metadata['subject'] ?? `tenant:${context.tenant ?? ''}`, MAX_VALUE),
       description: text(error.message, MAX_VALUE),
     };
     found.push({ type: 'QuotaFailure', value: { violations: [violation] } });
@@ -84,7 +93,11 @@ function details(error: RelayError, context: ErrorContext): Detail[] {
   return found;
 }
 
-function errorMetadata(error: RelayError, { requestId, trace }: ErrorContext): Record<string, string> {
+function errorMetadata(
+  error: RelayError,
+  { requestId, trace }: ErrorContext,
+  maxItems: number,
+): Record<string, string> {
   const { upstream } = error;
   const known: [string, string | number | undefined][] = [
     ['request_id', requestId],
@@ -95,7 +108,7 @@ function errorMetadata(error: RelayError, { requestId, trace }: ErrorContext): R
     ['account', trace.account],
     ['region', trace.region],
     ['attempts', trace.attempts],
-    ...Object.entries(error.metadata).slice(0, MAX_METADATA),
+    ...Object.entries(error.metadata).slice(0, maxItems),
   ];
   const metadata: Record<string, string> = {};
   for (const [key, value] of known) {
@@ -121,8 +134,10 @@ function duration(milliseconds: number): { seconds: number; nanos: number } {
   return { seconds: Math.floor(whole / 1000), nanos: (whole % 1000) * 1_000_000 };
 }
 
-/** Text that protobuf and the percent-encoding of `grpc-message` can carry: no lone surrogates, of bounded length. */
-function text(value: string, max: number): string {
-  const whole = value.toWellFormed();
-  return whole.length <= max ? whole : `${whole.slice(0, max - 1).toWellFormed()}…`;
+/** Text that protobuf and the percent-encoding of `grpc-message` can carry: no lone surrogates, and of bounded length. */
+function text(value: string, maxBytes: number): string {
+  const bytes = Buffer.from(value.toWellFormed());
+  if (bytes.length <= maxBytes) return bytes.toString();
+  // A character that the cut went through becomes U+FFFD.
+  return `${bytes.toString('utf8', 0, maxBytes - 3).replace(/\ufffd$/, '')}…`;
 }

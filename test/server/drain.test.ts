@@ -84,6 +84,7 @@ test('draining under load loses no call that was let in', { timeout: 20_000 }, a
   });
   const clients = Array.from({ length: 8 }, () => relay.connect());
   let answered = 0;
+  const warm = Promise.withResolvers<void>();
   let draining = false;
   const failures: Answer['error'][] = [];
   const loops = Array.from({ length: 64 }, async (_, i) => {
@@ -94,11 +95,11 @@ test('draining under load loses no call that was let in', { timeout: 20_000 }, a
           ? (await unary(client, PATHS.Complete, 'x', new Metadata())).error
           : (await readAll(stream(client, 'x', new Metadata()))).error;
       if (error) failures.push(error);
-      else answered++;
+      else if (++answered === 200) warm.resolve();
       if (draining) return;
     }
   });
-  while (answered < 200) await round();
+  await warm.promise;
   const drained = relay.server.drain();
   draining = true;
   const report = await drained;
@@ -120,7 +121,7 @@ test('calls that outlast the drain timeout are ended with DRAINING, streams too'
             })(),
           )
         : aborted(call),
-    { server: { drainTimeout: 10 } },
+    { server: { drainTimeoutMs: 10 } },
   );
   const answer = unary(relay.client, PATHS.Complete, 'x', new Metadata());
   const call = stream(relay.client, 'x', new Metadata());

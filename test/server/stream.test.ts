@@ -234,7 +234,7 @@ test('small events wait for the flush interval, larger ones leave at once', { ti
           yield STOP;
         })(),
       ),
-    { clock, relay: { stream: { flushBytes: 512, flushInterval: 20 } } },
+    { clock, relay: { stream: { flushBytes: 512, flushIntervalMs: 20 } } },
   );
   const call = stream(relay.client, 'x', new Metadata());
   const received: string[] = [];

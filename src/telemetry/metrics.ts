@@ -1,0 +1,245 @@
+/** Every metric of the relay, in a registry of its own. Durations come in as milliseconds and are shown in seconds. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { StatusName } from '../completion/errors.ts';
+import type { CacheStatus } from '../completion/trace.ts';
+import type { Usage } from '../completion/usage.ts';
+import { type Exposition, exposition } from './exposition.ts';
+import { LabelValues, Series } from './series.ts';
+
+/** What is configured: other values never make a new series. */
+export interface KnownLabels {
+  readonly tenant: (name: string) => boolean;
+  readonly model: (id: string) => boolean;
+  readonly account: (name: string) => boolean;
+  readonly region: (name: string) => boolean;
+}
+
+/** State of the response cache; counts are since the start. */
+export interface CacheState {
+  readonly bytes: number;
+  readonly entries: number;
+  readonly evictions: number;
+  readonly refreshes: number;
+}
+
+/** A call that is over. */
+export interface CallFigures {
+  readonly status: StatusName | 'OK';
+  readonly total: number;
+  /** Of `total`, what neither upstream nor queue took; absent for calls that no service saw. */
+  readonly overhead?: number;
+}
+
+const SECONDS = 1000;
+const SHORT_WAITS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** Answers take minutes. */
+const LONG_WAITS = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600];
+const OVERHEADS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+const BREAKER_STATES = { closed: 0, 'half-open': 1, open: 2 } as const;
+const TOKEN_KINDS = [
+  ['input_tokens', 'input'],
+  ['output_tokens', 'output'],
+  ['cache_creation_input_tokens', 'cache_creation'],
+  ['cache_read_input_tokens', 'cache_read'],
+] as const satisfies readonly (readonly [keyof Usage, string])[];
+
+export type BreakerStateName = keyof typeof BREAKER_STATES;
+export type PriorityName = 'interactive' | 'background';
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** The metrics, as verbs for what happens. */
+export function createMetrics(known: KnownLabels) {
+  const registry = new Registry();
+  const make = factory(registry);
+  const tenants = new LabelValues(known.tenant);
+  const models = new LabelValues(known.model);
+  const accounts = new LabelValues(known.account);
+  const regions = new LabelValues(known.region);
+
+  const requests = make.counter('claude_requests_total', 'Calls, by gRPC status.', ['status']);
+  const duration = make.histogram('claude_request_duration', 'Duration of calls in seconds.', [0.1, 0.5, 1, 2, 5]);
+  const overhead = make.histogram(
+    'claude_relay_overhead_seconds',
+    'Time that calls spent in the relay itself, upstream and queue excluded.',
+    OVERHEADS,
+  );
+  const upstream = make.counter('claude_relay_upstream_requests_total', 'Upstream requests, by HTTP status or error.', [
+    'account',
+    'region',
+    'status',
+  ]);
+  const endpoint = ['account', 'region'] as const;
+  const upstreamDuration = make.histogram(
+    'claude_relay_upstream_duration_seconds',
+    'Duration of upstream requests.',
+    LONG_WAITS,
+    endpoint,
+  );
+  const firstToken = make.histogram(
+    'claude_relay_time_to_first_token_seconds',
+    'Time from an upstream request to the first byte of its answer.',
+    LONG_WAITS,
+    endpoint,
+  );
+  const queueLength = make.gauge('claude_relay_queue_length', 'Calls waiting for capacity.', ['priority']);
+  const queueWait = make.histogram('claude_relay_queue_seconds', 'Time that calls waited for capacity.', SHORT_WAITS, [
+    'priority',
+  ]);
+  const breaker = make.gauge('claude_relay_breaker_state', '0 closed, 1 half-open, 2 open.', endpoint);
+  const breakerTransitions = make.counter(
+    'claude_relay_breaker_transitions_total',
+    'Changes of breakers, by new state.',
+    [...endpoint, 'state'],
+  );
+  const roundTrip = make.gauge('claude_relay_region_rtt_seconds', 'Round trip to a region, as probed.', [
+    'region',
+    'method',
+  ]);
+  const limitRemaining = make.gauge(
+    'claude_relay_account_limit_remaining',
+    'What the upstream says is left of a limit.',
+    ['account', 'limit'],
+  );
+  const retries = make.counter('claude_relay_retries_total', 'Further attempts, by the reason of the failure before.', [
+    'reason',
+  ]);
+  const lookups = make.counter('claude_relay_cache_requests_total', 'Calls, by what the response cache did for them.', [
+    'result',
+  ]);
+  const spent = ['tenant', 'model'] as const;
+  const tokens = make.counter('claude_relay_tokens_total', 'Tokens used, by kind.', [...spent, 'kind']);
+  const cost = make.counter('claude_relay_cost_usd_total', 'Cost of answers by the price table, in USD.', spent);
+  const saved = make.counter('claude_relay_saved_usd_total', 'Cost that cached answers saved, in USD.', spent);
+
+  let inFlight = 0;
+  let streamsOpen = 0;
+  make.reading('claude_relay_requests_in_flight', 'Calls under way.', () => inFlight);
+  make.reading('claude_relay_streams_open', 'Streaming calls under way.', () => streamsOpen);
+
+  return {
+    callBegun(isStream: boolean): void {
+      inFlight++;
+      if (isStream) streamsOpen++;
+    },
+    callEnded(isStream: boolean): void {
+      inFlight--;
+      if (isStream) streamsOpen--;
+    },
+    /** Counts a call that is over, whether or not it ever was under way. */
+    callCounted({ status, total, overhead: own }: CallFigures): void {
+      requests.of(status).inc();
+      duration.of().observe(total / SECONDS);
+      if (own !== undefined) overhead.of().observe(own / SECONDS);
+    },
+    cacheLookup(status: CacheStatus): void {
+      if (status !== 'UNSPECIFIED') lookups.of(status.toLowerCase()).inc();
+    },
+    /** Unknown counters are left out. */
+    tokensUsed(tenant: string, model: string, usage: Usage): void {
+      const labels = [tenants.bounded(tenant), models.bounded(model)] as const;
+      for (const [counter, kind] of TOKEN_KINDS) {
+        const count = usage[counter];
+        if (count !== undefined && count > 0) tokens.of(...labels, kind).inc(count);
+      }
+    },
+    costIncurred(tenant: string, model: string, usd: number): void {
+      cost.of(tenants.bounded(tenant), models.bounded(model)).inc(usd);
+    },
+    costSaved(tenant: string, model: string, usd: number): void {
+      saved.of(tenants.bounded(tenant), models.bounded(model)).inc(usd);
+    },
+    /** `status` is the HTTP status, or undefined where no answer came. */
+    upstreamAnswered(account: string, region: string, status: number | undefined, milliseconds: number): void {
+      const labels = [accounts.bounded(account), regions.bounded(region)] as const;
+      upstream.of(...labels, status === undefined ? 'error' : String(status)).inc();
+      upstreamDuration.of(...labels).observe(milliseconds / SECONDS);
+    },
+    firstToken(account: string, region: string, milliseconds: number): void {
+      firstToken.of(accounts.bounded(account), regions.bounded(region)).observe(milliseconds / SECONDS);
+    },
+    queueLength(priority: PriorityName, length: number): void {
+      queueLength.of(priority).set(length);
+    },
+    queueWaited(priority: PriorityName, milliseconds: number): void {
+      queueWait.of(priority).observe(milliseconds / SECONDS);
+    },
+    breakerChanged(account: string, region: string, state: BreakerStateName): void {
+      const labels = [accounts.bounded(account), regions.bounded(region)] as const;
+      breaker.of(...labels).set(BREAKER_STATES[state]);
+      breakerTransitions.of(...labels, state).inc();
+    },
+    roundTrip(region: string, method: 'icmp' | 'tcp', milliseconds: number): void {
+      roundTrip.of(regions.bounded(region), method).set(milliseconds / SECONDS);
+    },
+    limitRemaining(account: string, limit: string, remaining: number): void {
+      limitRemaining.of(accounts.bounded(account), limit).set(remaining);
+    },
+    retried(reason: string): void {
+      retries.of(reason).inc();
+    },
+    /** Shows the state of the response cache at each scrape. Once only. */
+    watchCache(read: () => CacheState): void {
+      make.reading('claude_relay_cache_bytes', 'Memory that the response cache takes.', () => read().bytes);
+      make.reading('claude_relay_cache_entries', 'Answers in the response cache.', () => read().entries);
+      make.total('claude_relay_cache_evictions_total', 'Answers displaced for lack of room.', () => read().evictions);
+      make.total('claude_relay_cache_refreshes_total', 'Answers renewed before they expired.', () => read().refreshes);
+    },
+    /** Adds the process's own: memory, CPU, event loop, garbage collection. Once only. */
+    includeProcess(): void {
+      collectDefaultMetrics({ register: registry });
+    },
+    /** All metrics in the format that the `accept` header of a scrape asks for. */
+    async render(accept: string): Promise<Exposition> {
+      return exposition(await registry.metrics(), accept);
+    },
+  };
+}
+
+/** Metrics of one registry, by label values in the order of their names. */
+function factory(registry: Registry) {
+  const registers = [registry];
+  return {
+    counter(name: string, help: string, labelNames: readonly string[]): Series<Counter.Internal> {
+      const counter = new Counter({ name, help, labelNames: [...labelNames], registers });
+      return new Series((...values) => counter.labels(...values.slice(0, labelNames.length)));
+    },
+    gauge(name: string, help: string, labelNames: readonly string[]): Series<Gauge.Internal<string>> {
+      const gauge = new Gauge({ name, help, labelNames: [...labelNames], registers });
+      return new Series((...values) => gauge.labels(...values.slice(0, labelNames.length)));
+    },
+    histogram(
+      name: string,
+      help: string,
+      buckets: number[],
+      labelNames: readonly string[] = [],
+    ): Series<Histogram.Internal<string>> {
+      const histogram = new Histogram({ name, help, buckets, labelNames: [...labelNames], registers });
+      return new Series((...values) => histogram.labels(...values.slice(0, labelNames.length)));
+    },
+    /** A gauge that is read when scraped. */
+    reading(name: string, help: string, read: () => number): void {
+      const gauge = new Gauge({
+        name,
+        help,
+        registers: [],
+        collect() {
+          this.set(read());
+        },
+      });
+      registry.registerMetric(gauge);
+    },
+    /** A counter that somebody else keeps. */
+    total(name: string, help: string, read: () => number): void {
+      const counter = new Counter({
+        name,
+        help,
+        registers: [],
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
+      registry.registerMetric(counter);
+    },
+  };
+}
