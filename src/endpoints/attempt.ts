@@ -1,0 +1,30 @@
+import type { Call } from '../completion/call.ts';
+import { DEFAULT_ROUTING, type RoutingHints } from '../completion/routing.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Route } from './router.ts';
+
+/** What the attempts of one call know of each other; written by the pool, carried by retry and hedge. */
+export interface Attempts {
+  /** Endpoints that were sent the call. */
+  readonly tried: Endpoint[];
+  /** Of those, the ones where it failed in a way that speaks against the endpoint. */
+  readonly failed: Set<Endpoint>;
+  /** Where the call may go; worked out once. */
+  route: Route | undefined;
+}
+
+export function newAttempts(): Attempts {
+  return { tried: [], failed: new Set(), route: undefined };
+}
+
+/** A call on its way to an endpoint, with what the layers above the pool add to it. */
+export type RoutedCall = Call & {
+  readonly routing?: RoutingHints;
+  readonly attempts?: Attempts;
+  /** Only an endpoint that was not tried yet will do, and only at once: waiting makes no sense for a hedge. */
+  readonly elsewhereOnly?: boolean;
+};
+
+export function routingOf(call: RoutedCall): RoutingHints {
+  return call.routing ?? DEFAULT_ROUTING;
+}

@@ -1,0 +1,270 @@
+import type { Alarm } from './alarm.ts';
+import type { RoutedCall } from './attempt.ts';
+import type { Clock } from './clock.ts';
+import type { EndpointEvents } from './events.ts';
+import type { Lane } from './lane.ts';
+import { Lease, type LeaseSurroundings } from './lease.ts';
+import type { Organization } from './organization.ts';
+import type { Overloads } from './overloads.ts';
+import type { Pacer } from './pacer.ts';
+import { draining, nothingAlive, nowhereElse, outOfTime, tooBusy } from './refusals.ts';
+import type { Route, Router } from './router.ts';
+import type { Choice, Selection, Wish } from './selection.ts';
+import { groupOf, Waiter } from './waiter.ts';
+import { type Priority, WaitingRoom } from './waiting-room.ts';
+
+export interface QueueOptions {
+  /** Calls that may wait at once; 0 refuses at once. */
+  readonly maxLength: number;
+  readonly maxWaitMs: number;
+}
+
+export interface DispatcherOptions {
+  readonly clock: Clock;
+  readonly alarm: Alarm;
+  readonly events: EndpointEvents;
+  readonly router: Router;
+  readonly selection: Selection;
+  readonly overloads: Overloads;
+  readonly queue: QueueOptions;
+  readonly lease: LeaseSurroundings;
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** Gives each call an endpoint: at once where one is free, else when its turn comes, within its deadline. */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #room: WaitingRoom<Waiter>;
+  #stirred = false;
+  #serving = false;
+  #closed = false;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#room = new WaitingRoom(options.queue.maxLength);
+  }
+
+  get waiting(): Readonly<Record<Priority, number>> {
+    return { interactive: this.#room.lengthOf('interactive'), background: this.#room.lengthOf('background') };
+  }
+
+  /**
+   * Rejects with RATE_LIMITED when the call cannot be served in time or the queue is full, UPSTREAM_UNAVAILABLE or
+   * UPSTREAM_CREDENTIALS when nothing that could serve it is alive, INVALID_REQUEST or NOT_FOUND when nothing ever could,
+   * and with the signal's reason when it aborts.
+   */
+  async acquire(call: RoutedCall): Promise<Lease> {
+    if (this.#closed) throw draining();
+    call.signal.throwIfAborted();
+    const route = this.#options.router.route(call);
+    if (call.elsewhereOnly === true) return this.#acquireElsewhere(call, route);
+    // Whoever comes while others wait must not overtake them.
+    const placed = this.#room.length === 0 ? this.#place(call, route, 0) : [];
+    return placed instanceof Lease ? placed : this.#wait(call, route, placed);
+  }
+
+  /** Whether an endpoint that the call has not been sent to could take it now. */
+  elsewhere(call: RoutedCall): boolean {
+    const { router, selection } = this.#options;
+    const route = router.route(call);
+    return selection.choose(route.lane, this.#wish(call, route, true)) !== undefined;
+  }
+
+  /** Serves those who wait, as far as capacity goes. To be called whenever there may be more of it. */
+  stir(): void {
+    this.#stirred = true;
+    if (this.#serving || this.#room.length === 0) return;
+    this.#serving = true;
+    while (this.#stirred) {
+      this.#stirred = false;
+      this.#serveWaiting();
+    }
+    this.#serving = false;
+  }
+
+  /** The endpoints are others now: those who wait are routed anew. */
+  reroute(): void {
+    for (const waiter of this.#room.all) {
+      try {
+        this.#options.router.route(waiter.call);
+      } catch (error) {
+        this.#leave(waiter);
+        waiter.reject(error);
+      }
+    }
+    this.#room.regroup((waiter) => groupOf(this.#options.router.route(waiter.call)));
+    this.stir();
+  }
+
+  /** Refuses all who wait and all who come. */
+  close(): void {
+    this.#closed = true;
+    for (const waiter of this.#room.all) {
+      this.#leave(waiter);
+      waiter.reject(draining());
+    }
+  }
+
+  #acquireElsewhere(call: RoutedCall, route: Route): Lease {
+    const placed = this.#place(call, route, 0);
+    if (placed instanceof Lease) return placed;
+    for (const pacer of placed) pacer.forgetMisfit();
+    throw nowhereElse();
+  }
+
+  #wait(call: RoutedCall, route: Route, keptBy: readonly Pacer[]): Promise<Lease> {
+    const { clock, alarm, queue } = this.#options;
+    const now = clock.now();
+    const patience = Math.min(call.deadline, now + queue.maxWaitMs);
+    const refusal = this.#refusal(route, call, patience);
+    if (refusal !== undefined) {
+      for (const pacer of keptBy) pacer.forgetMisfit();
+      throw refusal;
+    }
+    const waiter = new Waiter(call, route, now, keptBy, (gone) => {
+      this.#leave(gone);
+      gone.reject(gone.call.signal.reason);
+      this.stir();
+    });
+    if (patience < Number.POSITIVE_INFINITY) waiter.patience = alarm.at(patience, () => this.#outwaited(waiter));
+    const evicted = this.#room.enter(waiter);
+    if (evicted !== undefined) {
+      this.#leave(evicted);
+      evicted.reject(tooBusy(this.#earliest(route, call.model) - now));
+    }
+    this.#tellLength(waiter.priority);
+    this.stir();
+    return waiter.lease;
+  }
+
+  /** Why waiting is no use, if it is not. */
+  #refusal(route: Route, call: RoutedCall, patience: number) {
+    if (!isAlive(route)) return nothingAlive(route);
+    if (this.#options.clock.now() >= call.deadline) return outOfTime();
+    const earliest = this.#earliest(route, call.model);
+    return earliest >= patience && Number.isFinite(earliest)
+      ? tooBusy(earliest - this.#options.clock.now())
+      : undefined;
+  }
+
+  /** Before this time nothing can serve the call; Infinity where only the end of another call can tell. */
+  #earliest({ lane, region, only }: Route, model: string): number {
+    const { overloads } = this.#options;
+    const opening = only === undefined ? lane.nextOpening : openingOf(lane, only);
+    if (!overloads.touches(model)) return opening;
+    const possible = lane.tiers
+      .flatMap((tier) => tier.regions.items)
+      .filter((group) => group.alive > 0 && (region === '' || group.name === region));
+    return Math.max(opening, Math.min(...possible.map((group) => overloads.until(group.name, model))));
+  }
+
+  #serveWaiting(): void {
+    const blocked = new Set<string>();
+    for (let next = this.#room.next(NOTHING); next !== undefined; next = this.#room.next(blocked)) {
+      if (!this.#serve(next)) blocked.add(next.group);
+    }
+  }
+
+  /** Whether the waiter is gone, served or refused. */
+  #serve(waiter: Waiter): boolean {
+    const { router, clock, events } = this.#options;
+    const route = router.route(waiter.call);
+    const waited = clock.now() - waiter.since;
+    const placed = this.#place(waiter.call, route, waited);
+    if (placed instanceof Lease) {
+      this.#room.serve(waiter);
+      this.#left(waiter);
+      events.queueWaited(waiter.priority, waited);
+      waiter.resolve(placed);
+      return true;
+    }
+    waiter.keptBy = [...new Set([...waiter.keptBy, ...placed])];
+    if (isAlive(route)) return false;
+    this.#leave(waiter);
+    waiter.reject(nothingAlive(route));
+    return true;
+  }
+
+  /** A lease, or the pacers that had no room for the call and now keep what they have for it. */
+  #place(call: RoutedCall, route: Route, queued: number): Lease | Pacer[] {
+    const misfits: Pacer[] = [];
+    const placed =
+      this.#tryPlaces(call, route, queued, this.#wish(call, route, true), misfits) ??
+      (call.elsewhereOnly === true || this.#untried(call)
+        ? undefined
+        : this.#tryPlaces(call, route, queued, this.#wish(call, route, false), misfits));
+    if (placed === undefined) return misfits;
+    for (const pacer of misfits) pacer.forgetMisfit();
+    return placed;
+  }
+
+  #untried(call: RoutedCall): boolean {
+    return call.attempts === undefined || call.attempts.tried.length === 0;
+  }
+
+  #tryPlaces(call: RoutedCall, route: Route, queued: number, wish: Wish, misfits: Pacer[]): Lease | undefined {
+    const { selection, clock, lease } = this.#options;
+    for (;;) {
+      const choice: Choice | undefined = selection.choose(route.lane, wish);
+      if (choice === undefined) return undefined;
+      const { pacer } = choice.slot;
+      const reservation = pacer.reserve(route.cost, clock.now());
+      if (reservation !== undefined)
+        return new Lease(call, route, choice.endpoint, { pacer, reservation }, queued, lease);
+      misfits.push(pacer);
+    }
+  }
+
+  #wish(call: RoutedCall, route: Route, elsewhere: boolean): Wish {
+    const { overloads } = this.#options;
+    return {
+      region: route.region,
+      only: route.only,
+      key: route.key,
+      avoid: elsewhere ? (call.attempts?.tried ?? []) : [],
+      overloaded: overloads.touches(call.model) ? (region) => overloads.until(region, call.model) > 0 : undefined,
+      stream: call.wantsStream,
+    };
+  }
+
+  #outwaited(waiter: Waiter): void {
+    const { clock, router } = this.#options;
+    const now = clock.now();
+    waiter.patience = undefined;
+    this.#leave(waiter);
+    const earliest = this.#earliest(router.route(waiter.call), waiter.call.model);
+    waiter.reject(now >= waiter.call.deadline ? outOfTime() : tooBusy(earliest - now));
+    this.stir();
+  }
+
+  #leave(waiter: Waiter): void {
+    this.#room.leave(waiter);
+    this.#left(waiter);
+  }
+
+  #left(waiter: Waiter): void {
+    waiter.deafen();
+    if (waiter.patience !== undefined) this.#options.alarm.cancel(waiter.patience);
+    for (const pacer of waiter.keptBy) pacer.forgetMisfit();
+    this.#tellLength(waiter.priority);
+  }
+
+  #tellLength(priority: Priority): void {
+    this.#options.events.queueLength(priority, this.#room.lengthOf(priority));
+  }
+}
+
+/** When the organization's own pacer opens; 0 when it is open. */
+function openingOf(lane: Lane, organization: Organization): number {
+  const [slot] = lane.tiers.flatMap((tier) => tier.byOrganization.get(organization) ?? []);
+  return slot?.pacer.closedUntil ?? 0;
+}
+
+function isAlive({ lane, region, only }: Route): boolean {
+  return lane.tiers.some((tier) => {
+    if (only === undefined) return region === '' ? tier.alive > 0 : (tier.byRegion.get(region)?.alive ?? 0) > 0;
+    const slots = tier.byOrganization.get(only) ?? [];
+    return slots.some((slot) => slot.alive > 0 && (region === '' || slot.region.name === region));
+  });
+}

@@ -1,0 +1,185 @@
+import { LRUCache } from 'lru-cache';
+import { RelayError } from '../completion/errors.ts';
+import { matchesAnyModel } from '../completion/model-pattern.ts';
+import { conversationKey } from './affinity.ts';
+import { type RoutedCall, routingOf } from './attempt.ts';
+import type { Endpoint } from './endpoint.ts';
+import { hash32 } from './hash.ts';
+import { Lane } from './lane.ts';
+import type { Amounts } from './limit-set.ts';
+import { modelClass } from './model-class.ts';
+import type { Organization } from './organization.ts';
+import type { Pacer } from './pacer.ts';
+import { firstSeal } from './seals.ts';
+import { homeIn } from './selection.ts';
+import { TokenEstimate } from './token-estimate.ts';
+
+/** Where a call may go. */
+export interface Route {
+  /** Which set of endpoints it was worked out for. */
+  readonly version: number;
+  readonly lane: Lane;
+  readonly region: string;
+  /** Affinity key; undefined where affinity is off. */
+  readonly key: number | undefined;
+  /** The organization that the conversation belongs to by its key. */
+  readonly home: Organization | undefined;
+  /** The only organization that can read the sealed blocks in the history. */
+  readonly only: Organization | undefined;
+  readonly cost: Amounts;
+  readonly estimate: TokenEstimate;
+}
+
+export interface RouterOptions {
+  readonly affinity: 'prompt_prefix' | 'off';
+  /** Whether choice within a lane goes by configured weight. */
+  readonly byWeight: boolean;
+}
+
+/** Model names come from callers; beyond so many, the longest unused is worked out again. */
+const KNOWN_MODELS = 1_000;
+/** Sealed answers given elsewhere than at their conversation's home, remembered for the next turn. */
+const KNOWN_SEALS = 50_000;
+
+/** Finds out which endpoints may serve a call, and keeps what is the same for many calls. */
+export class Router {
+  readonly #options: RouterOptions;
+  readonly #laneNames = new LRUCache<string, string>({ max: KNOWN_MODELS });
+  readonly #lanes = new Map<string, Lane>();
+  readonly #estimates = new Map<string, TokenEstimate>();
+  readonly #makers = new LRUCache<string, string>({ max: KNOWN_SEALS });
+  #endpoints: readonly Endpoint[] = [];
+  #organizations: ReadonlyMap<string, Organization> = new Map();
+  #allowLists: readonly (readonly string[])[] = [];
+  #version = 0;
+  #nextLane = 1;
+
+  constructor(options: RouterOptions) {
+    this.#options = options;
+  }
+
+  /** Takes another set of endpoints; lanes are built anew as calls need them. */
+  replace(endpoints: readonly Endpoint[], organizations: ReadonlyMap<string, Organization>): void {
+    for (const endpoint of this.#endpoints) endpoint.places = [];
+    for (const endpoint of endpoints) endpoint.places = [];
+    this.#endpoints = endpoints;
+    this.#organizations = organizations;
+    const lists = new Map(endpoints.map(({ account }) => [account.options.models.join(','), account.options.models]));
+    this.#allowLists = [...lists.values()];
+    this.#laneNames.clear();
+    this.#lanes.clear();
+    this.#version++;
+  }
+
+  pacerChanged(pacer: Pacer): void {
+    for (const lane of this.#lanes.values()) lane.pacerChanged(pacer);
+  }
+
+  /** Where a call may go, from what was worked out for it before if that still holds. */
+  route(call: RoutedCall): Route {
+    const known = call.attempts?.route;
+    if (known !== undefined && known.version === this.#version) return known;
+    const route = this.#newRoute(call);
+    if (call.attempts !== undefined) call.attempts.route = route;
+    return route;
+  }
+
+  /** Remembers who made a sealed value. */
+  noteMaker(seal: string, organization: Organization): void {
+    this.#makers.set(seal, organization.name);
+  }
+
+  #newRoute(call: RoutedCall): Route {
+    const lane = this.#laneFor(call);
+    const { region, affinityKey } = routingOf(call);
+    if (region !== '' && lane.tiers.length > 0 && !lane.tiers.some((tier) => tier.byRegion.has(region)))
+      throw this.#unknownRegion();
+    const key = affinityKey === '' ? conversationKey(call.body) : hash32(affinityKey);
+    const [tier] = lane.tiers.filter((tier) => region === '' || tier.byRegion.has(region));
+    const home = tier === undefined || call.operation !== 'messages' ? undefined : homeIn(tier, region, key);
+    const estimate = this.#estimateFor(modelClass(call.operation, call.model));
+    return {
+      version: this.#version,
+      lane,
+      region,
+      key: home !== undefined && (affinityKey !== '' || this.#options.affinity !== 'off') ? key : undefined,
+      home,
+      only: call.operation === 'messages' ? this.#onlyFor(call.body, lane, home) : undefined,
+      cost: estimate.of(call),
+      estimate,
+    };
+  }
+
+  #onlyFor(body: string, lane: Lane, home: Organization | undefined): Organization | undefined {
+    if (this.#organizations.size < 2) return undefined;
+    const seal = firstSeal(body);
+    if (seal === undefined) return undefined;
+    const maker = this.#organizations.get(this.#makers.get(seal) ?? '');
+    return maker !== undefined && lane.tiers.some((tier) => tier.byOrganization.has(maker)) ? maker : home;
+  }
+
+  #laneFor(call: RoutedCall): Lane {
+    const apiClass = modelClass(call.operation, call.model);
+    const known = `${apiClass} ${call.model}`;
+    let name = this.#laneNames.get(known);
+    if (name === undefined) {
+      name = this.#laneName(call.model, apiClass);
+      this.#laneNames.set(known, name);
+    }
+    let lane = this.#lanes.get(name);
+    if (lane === undefined) {
+      lane = this.#build(call.model, apiClass);
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  /** Models that the same accounts may serve and that are paced alike share a lane, however many names they have. */
+  #laneName(model: string, apiClass: string): string {
+    const allowed = this.#allowLists.map((list) => (isAllowed(list, model) ? '1' : '0')).join('');
+    if (this.#endpoints.length > 0 && !allowed.includes('1')) throw noAccountFor();
+    const apart: string[] = [];
+    for (const organization of this.#organizations.values()) {
+      const name = organization.classOf(model, apiClass);
+      if (name !== apiClass) apart.push(`${organization.name}=${name}`);
+    }
+    return [allowed, apiClass, ...apart].join(' ');
+  }
+
+  #build(model: string, apiClass: string): Lane {
+    const endpoints = this.#endpoints.filter(({ account }) => isAllowed(account.options.models, model));
+    return new Lane(
+      this.#nextLane++,
+      endpoints,
+      (organization) => organization.pacerOf(model, apiClass),
+      this.#options.byWeight,
+    );
+  }
+
+  #estimateFor(apiClass: string): TokenEstimate {
+    let estimate = this.#estimates.get(apiClass);
+    if (estimate === undefined) {
+      estimate = new TokenEstimate();
+      this.#estimates.set(apiClass, estimate);
+    }
+    return estimate;
+  }
+
+  #unknownRegion(): RelayError {
+    const regions = [...new Set(this.#endpoints.map(({ region }) => region.name))].join(', ');
+    return new RelayError('INVALID_REQUEST', `No account serves the model in the region. Regions: ${regions}.`, {
+      violations: [{ field: 'relay.region', description: `must be empty or one of: ${regions}` }],
+    });
+  }
+}
+
+/** Listing models names no model: every account may. */
+function isAllowed(patterns: readonly string[], model: string): boolean {
+  return model === '' || matchesAnyModel(patterns, model);
+}
+
+function noAccountFor(): RelayError {
+  return new RelayError('NOT_FOUND', 'No account of the relay serves the model. Check the model id.', {
+    violations: [{ field: 'model', description: 'is served by no account of the relay' }],
+  });
+}

@@ -1,0 +1,71 @@
+import { asRelayError, type Reason, RelayError } from '../completion/errors.ts';
+import type { Layer } from '../completion/service.ts';
+import { newAttempts, type RoutedCall } from '../endpoints/attempt.ts';
+import type { Clock } from '../endpoints/clock.ts';
+import { type BackoffOptions, backoffMs } from './backoff.ts';
+import { pause } from './pause.ts';
+import type { RetryBudget } from './retry-budget.ts';
+
+export interface RetryOptions extends BackoffOptions {
+  /** Attempts for one call, the first included. */
+  readonly maxAttempts: number;
+  readonly budget: RetryBudget;
+  /** Whether an endpoint that was not tried could take the call now. */
+  readonly elsewhere: (call: RoutedCall) => boolean;
+  readonly retried: (reason: Reason) => void;
+  readonly clock: Clock;
+}
+
+/**
+ * Sends a call again while nothing of an answer has come, another attempt may succeed, the budget pays for it and the
+ * deadline allows it: at once where another endpoint can take it, else after the delay that the upstream asked for, or a
+ * random one. Beneath it the gate turns whatever breaks before the first content into a rejection; what breaks later does
+ * not come past here, so that an answer that was begun is never begun again.
+ */
+export function retry(options: RetryOptions): Layer {
+  return (next) => async (call: RoutedCall) => {
+    options.budget.deposit();
+    const routed = { ...call, attempts: call.attempts ?? newAttempts() };
+    const { attempts } = routed;
+    let failure: RelayError | undefined;
+    for (let retries = 0; ; retries++) {
+      const sent = attempts.tried.length;
+      try {
+        return await next(routed);
+      } catch (thrown) {
+        const error = asRelayError(thrown);
+        const wasRefused = attempts.tried.length === sent && error.fault === 'upstream';
+        // What the upstream said before tells more than that it could not be asked again.
+        if (wasRefused && failure !== undefined) throw withDelay(failure, error.retryAfter);
+        failure = error;
+      }
+      if (!failure.retryable || routed.signal.aborted || attempts.tried.length >= options.maxAttempts) throw failure;
+      const delay = delayMs(routed, failure, retries, options);
+      if (options.clock.now() + delay >= routed.deadline || !options.budget.withdraw()) throw failure;
+      options.retried(failure.reason);
+      if (delay > 0) await pause(delay, routed.signal, options.clock);
+    }
+  };
+}
+
+/** What is set aside for a failure the pool keeps calls from, and waits for it where it must: only endpoints are waited for here. */
+function delayMs(call: RoutedCall, failure: RelayError, retries: number, options: RetryOptions): number {
+  if (failure.scope === 'limit' || failure.scope === 'model' || failure.scope === 'credential') return 0;
+  if (failure.scope === 'endpoint' && options.elsewhere(call)) return 0;
+  return failure.retryAfter ?? backoffMs(options, retries, options.clock.random());
+}
+
+function withDelay(failure: RelayError, retryAfter: number | undefined): RelayError {
+  if (retryAfter === undefined) return failure;
+  const { reason, message, cause, violations, upstream, head, metadata, retryable, scope } = failure;
+  return new RelayError(reason, message, {
+    cause,
+    retryAfter,
+    violations,
+    upstream,
+    metadata,
+    retryable,
+    scope,
+    ...(head !== undefined && { head }),
+  });
+}
