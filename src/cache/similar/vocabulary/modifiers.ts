@@ -3,6 +3,7 @@
  * words that do not inflect. Written for this project from general knowledge, so no word list's licence applies.
  */
 export const ADJECTIVES = `
+adjustable algorithmic androgynous asymptotic authoritative binding biodegradable bodily bottom bright cognitive contractual corrosive cylindrical elliptical enjoyable feverish gravitational hydrologic indian installable literate mathematical mechanistic near overrated partial plausible polynomial quarterly semantic stylistic underrated underwater unskilled volatile wealthy
 able abnormal abrupt absent absolute abstract absurd abundant academic acceptable accessible accidental accurate active actual acute adaptive additional adequate adjacent administrative advanced adverse aerobic affordable afraid
 aggressive agile alcoholic alert alike alive allergic alternate alternative amazing ambiguous ambitious american amused analog analytical ancient angry annoyed annual anonymous anxious apparent appropriate approximate arbitrary architectural artificial
 artistic ascending ashamed asleep associated asynchronous atmospheric atomic attractive authentic automatic available average aware awesome awful awkward backward bad balanced bald bare basic beautiful beneficial best better big bilateral bilingual binary biological

@@ -3,6 +3,7 @@
  * Written for this project from general knowledge, so no word list's licence applies.
  */
 export const VERBS = `
+accord ace act add age ask axe bid boo cap chip chart club commend con confer contour coil coin con cop cruise cup dab decouple deem disclose do dot drum dye email erupt envy err eye fan fare fasten flex fret front fry game gel gossip gust halve harden heighten hop ink inflict intensify lag log loom lurk maximise misuse mob moan neaten net nick nod null oil own outperform overhear overload pad peg pet pile plague plump propel prop refill refuel relocate remit repel resell retrain rid rip rot rub sip snore sob solidify stain sum surpass tab tan tax thicken tip toy tug use vet vow wed wet zip
 abandon abolish absorb abuse accelerate accept access accommodate accompany accomplish account accrue accumulate accuse achieve acknowledge
 acquire activate adapt address adhere adjust administer admire admit adopt advance advertise advise advocate affect afford agree aid aim alarm alert align
 allocate allow alter amend amount amplify analyse analyze animate announce annotate annoy answer anticipate apologise apologize appeal appear append applaud apply appoint
