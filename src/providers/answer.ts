@@ -52,7 +52,7 @@ export class Answer implements Receiver {
     this.settled = settled;
   }
 
-  open(status: number, headers: RawHeaders, flow: Flow): Sink {
+  open(status: number, headers: RawHeaders, flow: Flow): Sink | undefined {
     const head = responseHead(status, headers);
     this.head = head;
     const { trace } = this.call;
@@ -60,25 +60,34 @@ export class Answer implements Receiver {
     trace.upstreamRequestId = head.headers['request-id'] ?? '';
     if (headerOf(headers, 'x-claude-relay-simulator') === 'true') trace.simulated = true;
     const coding = codingOf(headerOf(headers, 'content-encoding'));
-    if (status >= 300 || coding === 'unknown') return this.errorBody(head, coding, flow);
+    if (status >= 300) return this.errorBody(head, coding === 'unknown' ? undefined : coding, flow);
+    if (coding === 'unknown') {
+      this.giveUp(
+        flow,
+        this.error('UPSTREAM_UNAVAILABLE', 'The upstream answered in a content coding that nobody asked for. Retry.'),
+      );
+      return undefined;
+    }
     const streams = headerOf(headers, 'content-type')?.startsWith('text/event-stream') === true;
     return streams ? this.events(head, coding, flow) : this.message(head, coding, flow);
   }
 
   fail(error: Error): void {
     this.settled();
-    this.refused(transportError(error, this.broken(error)));
+    this.refused(transportError(error, this.where(error)));
+  }
+
+  private giveUp(flow: Flow, error: RelayError): void {
+    flow.stop(error);
+    this.fail(error);
   }
 
   private message(head: ResponseHead, coding: Coding | undefined, flow: Flow): Sink {
-    const stop = (error: RelayError) => {
-      flow.stop(error);
-      this.fail(error);
-    };
     return new WholeBody({
       coding,
       maxBytes: this.options.maxResponseBytes,
-      done: (body) => {
+      done: (bytes) => {
+        const body = isUtf8(bytes) ? bytes.toString() : '';
         const usage = usageOf(body);
         if (usage === undefined) {
           this.fail(
@@ -87,12 +96,11 @@ export class Answer implements Receiver {
           return;
         }
         this.settled();
-        const settled = Promise.resolve<Settlement>({ outcome: 'delivered', usage });
-        this.replied({ kind: 'whole', body: body.toString(), head, settled });
+        this.replied({ kind: 'whole', body, head, settled: Promise.resolve({ outcome: 'delivered', usage }) });
       },
-      tooLarge: () => stop(this.tooLarge()),
+      tooLarge: () => this.giveUp(flow, this.tooLarge()),
       failed: (error) => this.fail(error),
-      cancelled: stop,
+      cancelled: (reason) => this.giveUp(flow, reason),
     });
   }
 
@@ -115,27 +123,15 @@ export class Answer implements Receiver {
   }
 
   /** The status alone says enough where the body does not. */
-  private errorBody(head: ResponseHead, coding: Coding | 'unknown' | undefined, flow: Flow): Sink {
-    const refuse = (body: string) => {
-      this.fail(
-        head.status < 300
-          ? this.error('UPSTREAM_UNAVAILABLE', 'The upstream answered in a content coding that nobody asked for.')
-          : refusal(head, body, this.options.clock.epoch(), this.options.metadata),
-      );
-    };
+  private errorBody(head: ResponseHead, coding: Coding | undefined, flow: Flow): Sink {
+    const refused = (body: string) => refusal(head, body, this.options.clock.epoch(), this.options.metadata);
     return new WholeBody({
-      coding: coding === 'unknown' ? undefined : coding,
+      coding,
       maxBytes: ERROR_BODY_BYTES,
-      done: (body) => refuse(body.toString()),
-      tooLarge: () => {
-        flow.stop(new Error('The rest of the error body is of no use'));
-        refuse('');
-      },
-      failed: () => refuse(''),
-      cancelled: (reason) => {
-        flow.stop(reason);
-        this.fail(reason);
-      },
+      done: (body) => this.fail(refused(body.toString())),
+      tooLarge: () => this.giveUp(flow, refused('')),
+      failed: () => this.fail(refused('')),
+      cancelled: (reason) => this.giveUp(flow, reason),
     });
   }
 
@@ -147,7 +143,7 @@ export class Answer implements Receiver {
       const problem = cause === undefined ? 'ended before it was complete' : 'was damaged';
       return this.error('STREAM_INTERRUPTED', `The upstream answer ${problem}. Retry.`, cause);
     }
-    const { message, cause: safe } = transportError(cause, this.broken(cause));
+    const { message, cause: safe } = transportError(cause, this.where(cause));
     return this.error('STREAM_INTERRUPTED', message, safe);
   }
 
@@ -156,19 +152,18 @@ export class Answer implements Receiver {
   }
 
   private error(reason: Reason, message: string, cause?: unknown): RelayError {
-    return upstreamError(reason, message, this.broken(cause));
+    return upstreamError(reason, message, this.where(cause));
   }
 
-  private broken(cause: unknown) {
+  private where(cause: unknown) {
     return { metadata: this.options.metadata, cause, ...(this.head !== undefined && { head: this.head }) };
   }
 }
 
 /** The counters of a whole answer; undefined where it is no JSON object. */
-function usageOf(body: Buffer): Usage | undefined {
-  if (!isUtf8(body)) return undefined;
+function usageOf(body: string): Usage | undefined {
   try {
-    const document: unknown = JSON.parse(body.toString());
+    const document: unknown = JSON.parse(body);
     if (typeof document !== 'object' || document === null) return undefined;
     return readUsage('usage' in document ? document.usage : undefined);
   } catch {

@@ -2,11 +2,12 @@ import type { Dispatcher } from 'undici';
 import type { Call, Operation } from '../completion/call.ts';
 import { RelayError } from '../completion/errors.ts';
 import type { Reply } from '../completion/reply.ts';
+import type { Secret } from '../completion/secret.ts';
 import { Answer, type AnswerOptions } from './answer.ts';
 import { ConnectionPool, type PoolOptions } from './connection-pool.ts';
 import { ACCEPTED_CODINGS, compress, type RequestCoding } from './content-coding.ts';
 import { Exchange } from './exchange.ts';
-import type { Clock, Provider, Secret } from './provider.ts';
+import type { Clock, Provider } from './provider.ts';
 import { signatureHeaders } from './signature.ts';
 
 /** One endpoint of the Messages API: an account in a region. */
@@ -16,9 +17,10 @@ export interface AnthropicOptions {
   readonly region: string;
   /** `https://host[:port][/prefix]`; the API's paths, beginning with `/v1`, are added to it. */
   readonly baseUrl: string;
-  readonly apiKey: Secret;
+  /** Asked at every call, so that it may change. */
+  readonly apiKey: Pick<Secret, 'reveal'>;
   /** Signs every request for gateways that ask for it; absent for none. */
-  readonly signingSecret?: Secret;
+  readonly signingSecret?: Pick<Secret, 'reveal'>;
   readonly pool: PoolOptions;
   /** Given up for good once the endpoint has refused a compressed body. */
   readonly requestCompression: RequestCoding;
@@ -28,15 +30,15 @@ export interface AnthropicOptions {
    */
   readonly timeoutMs: number;
   /**
-   * Longest silence within a stream, in milliseconds. The upstream sends pings every few seconds while a model thinks
-   * (their interval is not documented), so that minutes of silence mean a dead connection.
+   * Longest silence within a stream, in milliseconds. The upstream sends pings while a model thinks (at an interval that
+   * is not documented), so that minutes of silence mean a dead connection; two minutes are a sound value.
    */
   readonly streamIdleMs: number;
   /** Bound of an answer, whole or streamed, after decompression. */
   readonly maxResponseBytes: number;
   /**
    * Calls that want no stream still use upstream streaming above so many `max_tokens`, and get a stream reply: long
-   * silent answers are cut by idle proxies (messages-api 8.3: the SDKs refuse above 21,333). `Infinity` for never.
+   * silent answers are cut by idle proxies (the official SDKs refuse them above 21,333). `Infinity` for never.
    */
   readonly streamUnaryAbove: number;
   /** `claude-relay/VERSION`. */
@@ -54,7 +56,7 @@ const PATHS: Readonly<Record<Operation, string>> = {
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
 /**
- * `send` rejects with a RelayError: `api-error.ts` says for which refusal of the API with which one; UPSTREAM_UNAVAILABLE
+ * `send` rejects with a RelayError: `api-meanings.ts` says for which refusal of the API with which one; UPSTREAM_UNAVAILABLE
  * for connections that fail and answers that are none, RESPONSE_TOO_LARGE over the bound, the signal's reason once it
  * aborts.
  */
@@ -109,6 +111,7 @@ export function anthropicProvider(options: AnthropicOptions): Provider {
     const { betas, apiVersion } = call.options;
     const { traceparent, tracestate } = call.traceContext;
     const headers = ['x-api-key', key, 'anthropic-version', apiVersion, 'user-agent', options.userAgent];
+    // Decoding events that are flushed one by one costs five times what reading them plain does.
     headers.push('x-request-id', call.id, 'accept-encoding', streams ? 'identity' : ACCEPTED_CODINGS);
     if (call.operation !== 'models') headers.push('content-type', 'application/json');
     if (betas.length > 0) headers.push('anthropic-beta', betas.join(','));
@@ -138,7 +141,7 @@ export function anthropicProvider(options: AnthropicOptions): Provider {
   return { send, close: () => pool.close() };
 }
 
-/** `max_tokens: 0` only warms the prompt cache, and may not be streamed (messages-api 1.1). */
+/** `max_tokens: 0` only warms the prompt cache; the API refuses to stream it. */
 function wantsStream(call: Call, streamUnaryAbove: number): boolean {
   if (call.operation !== 'messages' || call.maxTokens === 0) return false;
   return call.wantsStream || call.maxTokens > streamUnaryAbove;

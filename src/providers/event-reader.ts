@@ -25,8 +25,8 @@ const BYTE_ORDER_MARK = '\uFEFF';
 const STREAM = { stream: true };
 
 /**
- * Bytes of a Messages stream in, its events out, as the official TypeScript SDK reads them (reference: messages-api 3.5 and
- * 3.6): any line ends, byte-order marks at line starts stripped, events without a name or data ignored, one that no empty line ends dropped.
+ * Bytes of a Messages stream in, its events out, as the official TypeScript SDK reads them: any line ends, byte-order
+ * marks at line starts stripped, events without a name or data ignored, one that no empty line ends dropped.
  * Stricter than the SDK where passing on would hide damage: bytes that are no UTF-8, payloads that are no JSON object
  * and a second `message_start` are errors. Pings are events here.
  */

@@ -22,6 +22,9 @@ const QUEUE_LIMIT = 32 * 1024;
 /** What a waiting event takes besides its text. */
 const EVENT_OVERHEAD = 64;
 
+/** Bytes after `message_stop` that are worth waiting for, to keep the connection: line ends, the end of a compression. */
+const TRAILING_BYTES = 1024;
+
 const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 /**
@@ -56,10 +59,13 @@ export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, und
   // The connection's side
 
   write(chunk: Buffer): void {
-    if (this.ending !== undefined) return;
     const within = chunk.length <= this.bytesLeft ? chunk : chunk.subarray(0, this.bytesLeft);
     this.bytesLeft -= chunk.length;
-    if (!this.read(() => this.reader.feed(within))) return;
+    if (this.ending !== undefined) {
+      if (this.bytesLeft < 0) this.options.flow.stop(new Error('The upstream goes on after message_stop'));
+      return;
+    }
+    if (!this.advance(() => this.reader.feed(within))) return;
     if (this.bytesLeft < 0) {
       this.breakOff(this.options.tooLarge());
     } else if (this.queued > QUEUE_LIMIT && !this.paused) {
@@ -71,7 +77,7 @@ export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, und
 
   end(): void {
     if (this.ending !== undefined) return;
-    if (this.read(() => this.reader.end())) this.breakOff(this.options.explain(undefined));
+    if (this.advance(() => this.reader.end())) this.breakOff(this.options.explain(undefined));
   }
 
   fail(error: Error): void {
@@ -89,7 +95,7 @@ export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, und
   }
 
   /** Whether more may come. */
-  private read(step: () => void): boolean {
+  private advance(step: () => void): boolean {
     try {
       step();
     } catch (thrown) {
@@ -114,6 +120,8 @@ export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, und
   private complete(): void {
     if (this.ending !== undefined) return;
     this.ending = 'complete';
+    this.bytesLeft = TRAILING_BYTES;
+    this.unpause();
     if (this.queue.length === 0) this.finish('delivered');
     else this.awaitReader();
     this.tellWaiting();
@@ -157,12 +165,14 @@ export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, und
     this.queued -= event.data.length + EVENT_OVERHEAD;
     this.readSinceStall = true;
     if (this.queue.length === 0 && this.ending === 'complete') this.finish('delivered');
-    if (this.paused && this.queued < QUEUE_LIMIT / 4) {
-      this.paused = false;
-      clearTimeout(this.stall);
-      this.stall = undefined;
-      if (this.ending === undefined) this.options.flow.resume();
-    }
+    if (this.queued < QUEUE_LIMIT / 4) this.unpause();
+  }
+
+  private unpause(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    clearTimeout(this.stall);
+    this.options.flow.resume();
   }
 
   /** How it ends for the reader: its error once, then done. */

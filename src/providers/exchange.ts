@@ -9,8 +9,8 @@ import type { RawHeaders } from './response-head.ts';
 
 /** Who takes the answer. */
 export interface Receiver {
-  /** The head has come: says where the body goes. */
-  open(status: number, headers: RawHeaders, flow: Flow): Sink;
+  /** The head has come: says where the body goes. Undefined where it has stopped the flow. */
+  open(status: number, headers: RawHeaders, flow: Flow): Sink | undefined;
   /** There will be no answer, and no `open`. */
   fail(error: Error): void;
 }
@@ -55,6 +55,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Entrant, Flow {
 
   start(): void {
     this.startedAt = this.clock.now();
+    this.call.trace.timeToFirstByte = undefined;
     this.pool.dispatch(this.request, this);
   }
 

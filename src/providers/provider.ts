@@ -7,11 +7,6 @@ export interface Provider {
   readonly close: () => Promise<void>;
 }
 
-/** A value that must not be printed, such as `completion/secret`. It is asked for at every call, so it may change. */
-export interface Secret {
-  reveal(): string;
-}
-
 /** Time, handed in. */
 export interface Clock {
   /** Milliseconds on the scale of `performance.now()`, for durations. */

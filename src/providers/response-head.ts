@@ -4,8 +4,8 @@ import type { ResponseHead } from '../completion/head.ts';
 export type RawHeaders = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
- * The part of an answer's head that pacing, cool-downs and retries read. An allow-list: keys and cookies have come back
- * in response headers of others (reference: peers, key leakage), and hop headers mean nothing here.
+ * The part of an answer's head that pacing, cool-downs and retries read. An allow-list: gateways have
+ * been seen to send keys and cookies back in response headers, and hop headers mean nothing here.
  */
 export function responseHead(status: number, raw: RawHeaders): ResponseHead {
   const headers: Record<string, string> = {};

@@ -24,6 +24,7 @@ export function upstreamError(reason: Reason, message: string, { metadata, head,
 /** What went wrong on the way to an answer, by the code of the error: undici's, Node's or OpenSSL's. */
 const MESSAGES: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'The upstream did not complete the connection in time. Retry.',
+  ETIMEDOUT: 'The upstream did not complete the connection in time. Retry.',
   UND_ERR_HEADERS_TIMEOUT: 'The upstream did not begin to answer in time. Retry, and stream where the answer is long.',
   UND_ERR_BODY_TIMEOUT: 'The upstream fell silent in the middle of its answer. Retry.',
   UND_ERR_SOCKET: 'The upstream closed the connection. Retry.',

@@ -10,6 +10,7 @@ import { inspect } from 'node:util';
 import type { PoolOptions } from '../../src/providers/connection-pool.ts';
 import { callOf, errorOf, readAll, streamOf, wholeOf } from './calls.ts';
 import {
+  API_KEY,
   JSON_HEADERS,
   listening,
   MESSAGE,
@@ -141,6 +142,7 @@ describe('connections that fail', () => {
     );
     assert.equal(call.trace.upstreamStatus, 0);
     assert(error.cause instanceof Error);
+    assert.doesNotMatch(inspect(error, { depth: 10, showHidden: true }), new RegExp(`${API_KEY}|"Hi"`));
     return error;
   }
 

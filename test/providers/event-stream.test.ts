@@ -120,6 +120,17 @@ describe('EventStream', () => {
     assert.equal(settlements[0]?.outcome, 'abandoned');
   });
 
+  it('leaves an upstream that goes on after message_stop', async () => {
+    const { stream, write, flow } = streamWith();
+    write(START + STOP);
+    write('\n\n');
+    assert.deepEqual(flow, []);
+    write(delta('x'.repeat(2_000)));
+    assert.deepEqual(flow, ['stop']);
+    const { events, error } = await readAll(stream);
+    assert.deepEqual([events.length, error], [2, undefined]);
+  });
+
   it('releases a reader that waits when another leaves', async () => {
     const { stream } = streamWith();
     const waiting = stream.next();
@@ -137,6 +148,14 @@ describe('EventStream', () => {
     for (let taken = 0; taken < 6; taken++) await stream.next();
     assert.deepEqual(flow, ['pause', 'resume']);
     await stream.return();
+  });
+
+  it('lets a connection that is paused finish when the answer is complete', async () => {
+    const { stream, write, flow } = streamWith();
+    write(START + LONG);
+    write(STOP);
+    assert.deepEqual(flow, ['pause', 'resume']);
+    assert.equal((await readAll(stream)).events.length, 7);
   });
 
   it('gives up a stream that nobody reads for too long', async (test) => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { TestContext } from 'node:test';
+import { Secret } from '../../src/completion/secret.ts';
 import { type AnthropicOptions, anthropicProvider } from '../../src/providers/anthropic.ts';
 import type { Provider } from '../../src/providers/provider.ts';
 
@@ -67,7 +68,7 @@ export function providerFor(test: TestContext, baseUrl: string, differences: Par
     account: 'primary',
     region: 'local',
     baseUrl,
-    apiKey: { reveal: () => API_KEY },
+    apiKey: new Secret(API_KEY),
     pool: {
       maxConnections: 100,
       idleTimeoutMs: 90_000,
