@@ -14,8 +14,10 @@ const FIELD_PATH = /^([a-z_][a-z0-9_]*(?:\.\w+)*): /;
 /** Error types and codes are names; anything else in their place is foreign text. */
 const NAME = /^\w{1,64}$/;
 
-/** gRPC peers take some 8 KiB of trailers in all. */
-const LONGEST_DESCRIPTION = 1_000;
+/** gRPC peers take some 8 KiB of trailers in all: bounds for the fields named, the path of each, and all descriptions. */
+const MOST_FIELDS = 10;
+const LONGEST_PATH = 100;
+const LONGEST_DESCRIPTIONS = 1_000;
 
 /** A wait that a timer can hold. */
 const LONGEST_WAIT_MS = 2 ** 31 - 1;
@@ -99,9 +101,9 @@ function meaningOf({ type, code, message }: Told): Meaning | undefined {
 
 function violations({ message, paths }: Told): FieldViolation[] {
   if (message === '') return [];
-  const description = message.slice(0, LONGEST_DESCRIPTION);
-  const fields = paths.length > 0 ? paths : [FIELD_PATH.exec(message)?.[1] ?? ''];
-  return fields.map((field) => ({ field, description }));
+  const named = paths.length > 0 ? paths.slice(0, MOST_FIELDS) : [FIELD_PATH.exec(message)?.[1] ?? ''];
+  const description = message.slice(0, LONGEST_DESCRIPTIONS / named.length);
+  return named.map((path) => ({ field: path.slice(0, LONGEST_PATH), description }));
 }
 
 function untilRegained(message: string, now: number): number | undefined {

@@ -110,11 +110,14 @@ describe('refusals of the Messages API', () => {
     );
   });
 
-  it('keeps descriptions short enough for gRPC trailers', () => {
-    assert.equal(
-      refuse(400, apiBody('invalid_request_error', 'x'.repeat(50_000))).violations[0]?.description.length,
-      1_000,
-    );
+  it('keeps violations short enough for gRPC trailers, however many fields are wrong', () => {
+    const message = 'x'.repeat(50_000);
+    const paths = Array.from({ length: 600 }, () => 'messages.0.content'.repeat(100));
+    for (const details of [undefined, { paths }]) {
+      const { violations } = refuse(400, apiBody('invalid_request_error', message, details));
+      assert(violations.length >= 1);
+      assert(JSON.stringify(violations).length < 4_000);
+    }
   });
 
   it('passes nothing of foreign bodies on', () => {
