@@ -1,4 +1,7 @@
-/** Hit ratios in percent of a trace at a capacity of so many entries: exact LRU, Belady with bypass, W-TinyLFU with a fixed window of 20 %. */
+/**
+ * Hit ratios in percent of a trace, at a capacity of so many entries: exact LRU, Belady with bypass, and W-TinyLFU with a
+ * fixed window of 20 %.
+ */
 export interface ReferenceRow {
   readonly trace: string;
   readonly capacity: number;

@@ -5,8 +5,8 @@ import { type Entry, hasExpired } from './policy/segment.ts';
 import { WindowTuner } from './policy/window-tuner.ts';
 import { type Removal, TinyLfuMetrics } from './tiny-lfu-metrics.ts';
 
-/** Entries that each set looks at for one that has expired: a popular one would else keep its place long after. */
-const LOOKS_PER_SET = 2;
+/** Entries that each set looks at, for one that has expired: a popular one would keep its place long after otherwise. */
+const LOOKS_PER_SET = 1;
 
 export interface TinyLfuOptions<K, V> {
   /** Bound on the sum of the costs, in the unit of `cost` (bytes, say): a positive integer. */

@@ -11,7 +11,8 @@ function digit(code: number): number {
 
 /**
  * The first four words of a hex digest (SHA-256, MD5, or any other of at least 32 hex digits). A digest's words are
- * independent already, so hashing them again would only cost time.
+ * independent already, so hashing them again would only cost time. Keys must begin with the digest: those that begin
+ * alike share their counts.
  */
 export function hexDigestWords(key: string, words: Int32Array): void {
   for (let word = 0; word < 4; word += 1) {

@@ -28,6 +28,7 @@ export class Regions<K extends string | number, V> {
   readonly #window: Segment<K, V>;
   readonly #probation: Segment<K, V>;
   readonly #protected: Segment<K, V>;
+  readonly #main: readonly Segment<K, V>[];
   readonly #victims: Entry<K, V>[] = [];
   #windowCapacity = 0;
   #protectedCapacity = 0;
@@ -39,6 +40,7 @@ export class Regions<K extends string | number, V> {
     this.#window = new Segment(capacity);
     this.#probation = new Segment(capacity);
     this.#protected = new Segment(capacity);
+    this.#main = [this.#probation, this.#protected];
   }
 
   get size(): number {
@@ -109,12 +111,6 @@ export class Regions<K extends string | number, V> {
     yield* this.#probation.oldestFirst();
   }
 
-  /** The main region in the order in which it gives way. */
-  *#main(): Generator<Entry<K, V> | undefined, void, unknown> {
-    yield* this.#probation.oldestFirst();
-    yield* this.#protected.oldestFirst();
-  }
-
   #shrinkWindow(): void {
     for (let moves = 0; moves < MOVES_PER_INSERTION; moves += 1) {
       if (this.#window.cost <= this.#windowCapacity || this.#window.size === 1) return;
@@ -139,26 +135,34 @@ export class Regions<K extends string | number, V> {
   /** Evicts victims of at least the wanted cost, if the candidate was asked for more often than all of them together. */
   #admit(candidate: Entry<K, V>, wanted: number, now: number): boolean {
     if (wanted <= 0) return true;
-    const worth = this.#estimate(candidate);
-    let lost = 0;
-    let freed = 0;
-    this.#victims.length = 0;
-    for (const victim of this.#main()) {
-      if (victim === undefined) continue;
-      if (!hasExpired(victim, now)) {
-        lost += this.#estimate(victim);
-        if (lost >= worth) return false;
-      }
-      this.#victims.push(victim);
-      freed += victim.cost;
-      if (freed >= wanted) break;
-    }
-    if (freed < wanted) return false;
-    for (const victim of this.#victims) {
+    const victims = this.#victimsOf(candidate, wanted, now);
+    if (victims === undefined) return false;
+    for (const victim of victims) {
       this.remove(victim);
       this.#leave(victim, hasExpired(victim, now) ? 'expired' : 'evicted', now);
     }
     return true;
+  }
+
+  /** What the candidate may displace, in the order in which the main region gives way; undefined if it may not. */
+  #victimsOf(candidate: Entry<K, V>, wanted: number, now: number): readonly Entry<K, V>[] | undefined {
+    const worth = this.#estimate(candidate);
+    let lost = 0;
+    let freed = 0;
+    this.#victims.length = 0;
+    for (const segment of this.#main) {
+      for (const victim of segment.oldestFirst()) {
+        if (victim === undefined) continue;
+        if (!hasExpired(victim, now)) {
+          lost += this.#estimate(victim);
+          if (lost >= worth) return undefined;
+        }
+        this.#victims.push(victim);
+        freed += victim.cost;
+        if (freed >= wanted) return this.#victims;
+      }
+    }
+    return undefined;
   }
 
   /** Evicts unconditionally, the main region first, until the cost fits. */

@@ -34,7 +34,7 @@ export class Segment<K extends string | number, V> {
   /** lru-cache takes the cost as an option; one object serves all calls. */
   readonly #options = { size: 1 };
 
-  /** @param capacity bound on the cost, for lru-cache to allow itself no maximum of entries; the cache stays below it */
+  /** @param capacity lru-cache wants some bound on the cost; Regions keeps well within it, so that lru-cache never evicts by itself */
   constructor(capacity: number) {
     this.#entries = new LRUCache({ maxSize: capacity });
   }
