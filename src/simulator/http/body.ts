@@ -42,8 +42,11 @@ function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
       const [only] = chunks;
       resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, length));
     });
-    request.once('error', () => reject(new ClientGone()));
-    request.once('close', () => reject(new ClientGone()));
+    const onGone = (): void => {
+      if (!request.complete) reject(new ClientGone());
+    };
+    request.once('error', onGone);
+    request.once('close', onGone);
   });
 }
 

@@ -94,6 +94,7 @@ export class Exchange {
   /** Sends what comes from a proxy and not from the API: none of its headers, and perhaps no body. */
   sendForeign(status: number, headers: Headers, body: string): void {
     this.record.status = status;
+    this.note();
     this.#response.writeHead(status, {
       'x-claude-relay-simulator': 'true',
       'content-length': Buffer.byteLength(body),
@@ -115,6 +116,11 @@ export class Exchange {
     encoder.pipe(this.#response);
     this.#response.once('close', () => encoder.destroy());
     return encoder;
+  }
+
+  /** Tells those who wait for the request that its record changed. */
+  note(): void {
+    this.#context.records.notify(this.record);
   }
 
   /** Marks the answer as broken by a fault, whatever becomes of the connection. */
@@ -148,6 +154,7 @@ export class Exchange {
 
   #writeHead(status: number, headers: Headers): void {
     this.record.status = status;
+    this.note();
     this.#response.writeHead(status, { ...this.#headers, ...this.#limitHeaders(), ...headers });
   }
 

@@ -107,15 +107,18 @@ class StreamPlayer {
   /** Whether the client keeps up. */
   #flush(): boolean {
     if (this.#unwritten === '') return true;
+    return this.#sink.write(this.#drain());
+  }
+
+  #drain(): string {
     const text = this.#unwritten;
     this.#unwritten = '';
-    return this.#sink.write(text);
+    this.#exchange.note();
+    return text;
   }
 
   #finish(): void {
-    const text = this.#unwritten;
-    this.#unwritten = '';
-    this.#sink.end(text);
+    this.#sink.end(this.#drain());
   }
 
   #strike(): void {
@@ -141,12 +144,9 @@ class StreamPlayer {
         this.#exchange.markBroken();
         this.#finish();
         return;
-      default: {
-        const text = this.#unwritten;
-        this.#unwritten = '';
+      default:
         // The events before the cut must have left before the connection goes.
-        this.#sink.write(text, () => this.#exchange.breakOff('cut'));
-      }
+        this.#sink.write(this.#drain(), () => this.#exchange.breakOff('cut'));
     }
   }
 }

@@ -18,6 +18,7 @@ const ANSWERED: Verdict = { answered: true };
 /** Lets a fault strike before the answer. Throws ApiError for those that are an error of the API's. */
 export async function strikeBefore(exchange: Exchange, fault: FaultRule, streams: boolean): Promise<Verdict> {
   exchange.record.fault = fault.kind;
+  exchange.note();
   switch (fault.kind) {
     case '502':
       exchange.sendForeign(502, { 'content-type': 'text/html', server: 'cloudflare' }, BAD_GATEWAY_HTML);
