@@ -1,5 +1,4 @@
 import type { Call } from '../completion/call.ts';
-import { DEFAULT_ROUTING, type RoutingHints } from '../completion/routing.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Route } from './router.ts';
 
@@ -18,13 +17,8 @@ export function newAttempts(): Attempts {
 }
 
 /** A call on its way to an endpoint, with what the layers above the pool add to it. */
-export type RoutedCall = Call & {
-  readonly routing?: RoutingHints;
+export interface RoutedCall extends Call {
   readonly attempts?: Attempts;
   /** Only an endpoint that was not tried yet will do, and only at once: waiting makes no sense for a hedge. */
   readonly elsewhereOnly?: boolean;
-};
-
-export function routingOf(call: RoutedCall): RoutingHints {
-  return call.routing ?? DEFAULT_ROUTING;
 }

@@ -44,6 +44,8 @@ export class Breaker {
   #closedAt = Number.NEGATIVE_INFINITY;
   #trial = 0;
   #trials = 0;
+  /** Kept here because every choice reads it, and opossum's own objects are large and scattered. */
+  #state: BreakerState = 'closed';
 
   /** @param changed called after each change of state, and when a trial ended without a verdict */
   constructor(options: BreakerOptions, clock: Clock, changed: (state: BreakerState) => void) {
@@ -70,33 +72,32 @@ export class Breaker {
     }, this.#settings);
     // Before opossum's own listener, which starts the timer with the reset time that stands then.
     this.#circuit.prependListener('open', () => this.#setOpenTime());
-    this.#circuit.on('open', () => this.#changedState());
-    this.#circuit.on('halfOpen', () => this.#changedState());
+    this.#circuit.on('open', () => this.#enter('open'));
+    this.#circuit.on('halfOpen', () => this.#enter('half-open'));
     this.#circuit.on('close', () => {
       this.#closedAt = this.#clock.now();
       this.#clearWindow();
-      this.#changedState();
+      this.#enter('closed');
     });
   }
 
   get state(): BreakerState {
-    if (this.#circuit.closed) return 'closed';
-    return this.#circuit.halfOpen ? 'half-open' : 'open';
+    return this.#state;
   }
 
   /** Whether a call may be sent: closed, or half-open and no trial under way. */
   get admits(): boolean {
-    return this.#circuit.closed || (this.#circuit.halfOpen && this.#trial === 0);
+    return this.#state === 'closed' || (this.#state === 'half-open' && this.#trial === 0);
   }
 
   /** Milliseconds until the next trial; 0 unless open. */
   get openFor(): number {
-    return this.#circuit.opened ? Math.max(0, this.#openUntil - this.#clock.now()) : 0;
+    return this.#state === 'open' ? Math.max(0, this.#openUntil - this.#clock.now()) : 0;
   }
 
   /** A call is sent. The number is 0 for ordinary calls, and names the trial that must be told a verdict otherwise. */
   begin(): number {
-    if (this.#circuit.closed) return 0;
+    if (this.#state === 'closed') return 0;
     this.#trial = ++this.#trials;
     return this.#trial;
   }
@@ -115,7 +116,7 @@ export class Breaker {
   undecided(trial: number): void {
     if (trial === 0 || trial !== this.#trial) return;
     this.#trial = 0;
-    this.#changed(this.state);
+    this.#changed(this.#state);
   }
 
   /**
@@ -123,7 +124,7 @@ export class Breaker {
    * as one more failure, an endpoint whose every stream breaks would only ever show half of its calls as failed.
    */
   broke(openedAt: number, failure: RelayError): void {
-    if (!this.#circuit.closed) return;
+    if (this.#state !== 'closed') return;
     if (this.#clock.now() - openedAt >= this.#options.windowMs) {
       this.#tell(failure);
       return;
@@ -142,7 +143,7 @@ export class Breaker {
 
   /** Only the trial decides a circuit that is not closed; calls sent before it opened come too late. */
   #decides(trial: number): boolean {
-    return this.#circuit.closed || (this.#circuit.halfOpen && trial !== 0 && trial === this.#trial);
+    return this.#state === 'closed' || (this.#state === 'half-open' && trial !== 0 && trial === this.#trial);
   }
 
   #tell(failure: RelayError | undefined): void {
@@ -174,8 +175,9 @@ export class Breaker {
     this.#openUntil = this.#clock.now() + openFor;
   }
 
-  #changedState(): void {
+  #enter(state: BreakerState): void {
+    this.#state = state;
     this.#trial = 0;
-    this.#changed(this.state);
+    this.#changed(state);
   }
 }

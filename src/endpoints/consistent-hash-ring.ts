@@ -14,6 +14,9 @@ const MEMBERS = 2 ** 21;
 export class ConsistentHashRing<T> {
   readonly #members: readonly T[];
   readonly #points: Float64Array;
+  /** Where the points of each equal share of the circle begin: a search starts near its end, however large the ring. */
+  readonly #starts: Uint32Array;
+  readonly #shareBits: number;
 
   constructor(members: readonly T[], nameOf: (member: T) => string) {
     // By name, so that where two points meet the order in which members were given does not decide.
@@ -26,6 +29,14 @@ export class ConsistentHashRing<T> {
       }
     }
     this.#points.sort();
+    this.#shareBits = Math.max(0, Math.floor(Math.log2(this.#points.length / 4)));
+    this.#starts = new Uint32Array(2 ** this.#shareBits);
+    let point = 0;
+    for (let share = 0; share < this.#starts.length; share++) {
+      const begin = share * 2 ** (32 - this.#shareBits) * MEMBERS;
+      while ((this.#points[point] ?? Number.POSITIVE_INFINITY) < begin) point++;
+      this.#starts[share] = point;
+    }
   }
 
   /**
@@ -36,13 +47,8 @@ export class ConsistentHashRing<T> {
   owner(key: number): T | undefined {
     const points = this.#points;
     const position = key * MEMBERS;
-    let low = 0;
-    let high = points.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((points[middle] ?? 0) < position) low = middle + 1;
-      else high = middle;
-    }
-    return this.#members[(points[low === points.length ? 0 : low] ?? 0) % MEMBERS];
+    let at = this.#starts[Math.floor(key / 2 ** (32 - this.#shareBits))] ?? 0;
+    while ((points[at] ?? Number.POSITIVE_INFINITY) < position) at++;
+    return this.#members[(points[at === points.length ? 0 : at] ?? 0) % MEMBERS];
   }
 }

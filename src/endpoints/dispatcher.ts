@@ -2,7 +2,7 @@ import type { Alarm } from './alarm.ts';
 import type { RoutedCall } from './attempt.ts';
 import type { Clock } from './clock.ts';
 import type { EndpointEvents } from './events.ts';
-import type { Lane } from './lane.ts';
+import type { Lane, Slot, Tier } from './lane.ts';
 import { Lease, type LeaseSurroundings } from './lease.ts';
 import type { Organization } from './organization.ts';
 import type { Overloads } from './overloads.ts';
@@ -154,7 +154,7 @@ export class Dispatcher {
     const opening = only === undefined ? lane.nextOpening : openingOf(lane, only);
     if (!overloads.touches(model)) return opening;
     const possible = lane.tiers
-      .flatMap((tier) => tier.regions.items)
+      .flatMap((tier) => [...tier.regions.values()])
       .filter((group) => group.alive > 0 && (region === '' || group.name === region));
     return Math.max(opening, Math.min(...possible.map((group) => overloads.until(group.name, model))));
   }
@@ -257,14 +257,18 @@ export class Dispatcher {
 
 /** When the organization's own pacer opens; 0 when it is open. */
 function openingOf(lane: Lane, organization: Organization): number {
-  const [slot] = lane.tiers.flatMap((tier) => tier.byOrganization.get(organization) ?? []);
+  const [slot] = lane.tiers.flatMap((tier) => slotsOf(tier, organization));
   return slot?.pacer.closedUntil ?? 0;
+}
+
+function slotsOf(tier: Tier, organization: Organization): Slot[] {
+  const indexes = tier.byOrganization.get(organization) ?? [];
+  return [...indexes].flatMap((index) => tier.slots[index] ?? []);
 }
 
 function isAlive({ lane, region, only }: Route): boolean {
   return lane.tiers.some((tier) => {
-    if (only === undefined) return region === '' ? tier.alive > 0 : (tier.byRegion.get(region)?.alive ?? 0) > 0;
-    const slots = tier.byOrganization.get(only) ?? [];
-    return slots.some((slot) => slot.alive > 0 && (region === '' || slot.region.name === region));
+    if (only === undefined) return region === '' ? tier.alive > 0 : (tier.regions.get(region)?.alive ?? 0) > 0;
+    return slotsOf(tier, only).some((slot) => slot.alive > 0 && (region === '' || slot.region.name === region));
   });
 }

@@ -1,7 +1,7 @@
 import type { AccountOptions, Connection, RegionOptions } from './account.ts';
 import type { Breaker } from './breaker.ts';
-import type { Lane, Slot } from './lane.ts';
-import { PeakEwma } from './latency.ts';
+import type { Lane, Tier } from './lane.ts';
+import type { LoadTable } from './load-table.ts';
 import type { Organization } from './organization.ts';
 import type { Suspension } from './suspension.ts';
 
@@ -19,12 +19,9 @@ export interface Account {
 /** Where an endpoint stands in a lane. */
 export interface Place {
   readonly lane: Lane;
-  readonly slot: Slot;
+  readonly tier: Tier;
   readonly index: number;
 }
-
-/** Assumed time to first byte while nothing is known: short, so that a new endpoint is tried soon. */
-const UNKNOWN_LATENCY_MS = 1;
 
 /** One account in one region: what a call is sent to. */
 export class Endpoint {
@@ -32,25 +29,36 @@ export class Endpoint {
   readonly region: RegionOptions;
   readonly connection: Connection;
   readonly breaker: Breaker;
-  /** Of streams and of whole answers, which take longer by nature and must not be mixed with them. */
-  readonly latency = { stream: new PeakEwma(UNKNOWN_LATENCY_MS), whole: new PeakEwma(UNKNOWN_LATENCY_MS) };
-  /** Calls sent and not settled. */
-  inFlight = 0;
+  readonly loads: LoadTable;
+  /** Its row there. */
+  readonly row: number;
   /** When an answer of it was last delivered whole. */
   deliveredAt = Number.NEGATIVE_INFINITY;
   roundTripMs: number | undefined;
   /** Where it stands in the lanes in use; empty once it was removed from the pool. */
   places: Place[] = [];
 
-  constructor(account: Account, region: RegionOptions, connection: Connection, breaker: Breaker) {
+  constructor(account: Account, region: RegionOptions, connection: Connection, breaker: Breaker, loads: LoadTable) {
     this.account = account;
     this.region = region;
     this.connection = connection;
     this.breaker = breaker;
+    this.loads = loads;
+    this.row = loads.take();
   }
 
   get organization(): Organization {
     return this.account.organization;
+  }
+
+  /** Calls sent and not settled. */
+  get inFlight(): number {
+    return this.loads.inFlight(this.row);
+  }
+
+  /** Share of traffic, as its account has it now. */
+  get weight(): number {
+    return this.loads.weight(this.row);
   }
 
   /** Whether a call may be sent now, as far as the endpoint itself goes. */
@@ -65,25 +73,17 @@ export class Endpoint {
     );
   }
 
-  /**
-   * What sending one more call here costs, in the unit of peak-EWMA balancing (Finagle): latency times queue length.
-   * A trial is due is cheapest of all: it costs one call and wins back an endpoint.
-   */
-  cost(stream: boolean, now: number): number {
-    if (this.breaker.state === 'half-open') return 0;
-    const latency = stream ? this.latency.stream : this.latency.whole;
-    return (latency.estimate(now) * (this.inFlight + 1)) / this.account.options.weight;
-  }
-
-  /** A probe's round-trip time: the floor of the latency estimates. */
+  /** Takes a probe's round-trip time. */
   seedLatency(milliseconds: number): void {
     this.roundTripMs = milliseconds;
-    this.latency.stream.seed(milliseconds);
-    this.latency.whole.seed(milliseconds);
+    this.loads.seed(this.row, milliseconds);
   }
 
   /** Tells every lane that holds it how it stands. */
   refresh(): void {
-    for (const { slot, index } of this.places) slot.setEndpoint(index, this.ready, this.alive);
+    const { breaker, account, organization } = this;
+    const trialDue = breaker.state !== 'closed' || account.suspension.onTrial || organization.suspension.onTrial;
+    this.loads.setTrialDue(this.row, trialDue);
+    for (const { tier, index } of this.places) tier.setEndpoint(index, this.ready, this.alive);
   }
 }

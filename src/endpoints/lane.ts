@@ -3,126 +3,182 @@ import type { Endpoint } from './endpoint.ts';
 import { Heap, type HeapNode } from './heap.ts';
 import type { Organization } from './organization.ts';
 import type { Pacer } from './pacer.ts';
-import { WeightedSet } from './weighted-set.ts';
+import { PrefixTree } from './prefix-tree.ts';
 
 /** Weights are fractions in the configuration and whole numbers in the trees. */
 const WEIGHT_SCALE = 1000;
 
 /** The accounts of one organization in one region and tier: what one pacer holds back together. */
-export class Slot {
-  readonly region: RegionGroup;
+export interface Slot {
+  readonly index: number;
+  readonly region: Region;
   readonly organization: Organization;
   readonly pacer: Pacer;
-  readonly endpoints: WeightedSet<Endpoint>;
+  /** Its endpoints are those from `first` to before `end` in the tier's order. */
+  readonly first: number;
+  readonly end: number;
   /** Endpoints that may soon serve, whatever their pacer says. */
-  alive = 0;
-  readonly #index: number;
-  readonly #byWeight: boolean;
-  readonly #isAlive: Uint8Array;
+  alive: number;
+}
 
-  constructor(region: RegionGroup, index: number, pacer: Pacer, endpoints: readonly Endpoint[], byWeight: boolean) {
-    this.region = region;
-    this.#index = index;
-    this.pacer = pacer;
-    this.endpoints = new WeightedSet(endpoints);
-    const [first] = endpoints;
-    if (first === undefined) throw new Error('A slot without endpoints.');
-    this.organization = first.organization;
-    this.#byWeight = byWeight;
+/** All that one tier has in one region; what an overloaded (region, model) sets aside together. */
+export interface Region {
+  readonly name: string;
+  /** Its slots are those from `first` to before `end` in the tier's order. */
+  readonly first: number;
+  readonly end: number;
+  readonly ring: ConsistentHashRing<Organization>;
+  alive: number;
+}
+
+/**
+ * Accounts of the same priority: used while no lower one has capacity. Endpoints are laid out by region, organization and
+ * configuration order. Two trees hold what can be chosen: one the endpoints that are ready, the other the slots whose
+ * pacer is open, so that a pacer that closes hides all its endpoints with one change for each region.
+ */
+export class Tier {
+  readonly endpoints: readonly Endpoint[];
+  readonly slots: readonly Slot[];
+  readonly regions: ReadonlyMap<string, Region>;
+  /** Slots of each organization, by index. */
+  readonly byOrganization: ReadonlyMap<Organization, Int32Array>;
+  /** What can be chosen now, by slot. */
+  readonly open: PrefixTree;
+  alive = 0;
+  /** Calls given out in turn. */
+  turn = 0;
+  readonly #ready: PrefixTree;
+  /** First endpoint of each slot, and the end of the last. */
+  readonly #firstOf: Int32Array;
+  readonly #slotOf: Int32Array;
+  readonly #rows: Int32Array;
+  readonly #isAlive: Uint8Array;
+  readonly #byWeight: boolean;
+  #ring: ConsistentHashRing<Organization> | undefined;
+
+  constructor(endpoints: readonly Endpoint[], pacerOf: (organization: Organization) => Pacer, byWeight: boolean) {
+    const layout = lay(endpoints, pacerOf);
+    this.endpoints = layout.endpoints;
+    this.slots = layout.slots;
+    this.regions = layout.regions;
+    const byOrganization = Map.groupBy(layout.slots, (slot) => slot.organization);
+    this.byOrganization = new Map(
+      [...byOrganization].map(([organization, slots]) => [organization, Int32Array.from(slots, (slot) => slot.index)]),
+    );
+    this.open = new PrefixTree(layout.slots.length);
+    this.#ready = new PrefixTree(endpoints.length);
     this.#isAlive = new Uint8Array(endpoints.length);
+    this.#byWeight = byWeight;
+    this.#rows = Int32Array.from(layout.endpoints, (endpoint) => endpoint.row);
+    this.#slotOf = new Int32Array(endpoints.length);
+    this.#firstOf = Int32Array.from([...layout.slots.map((slot) => slot.first), endpoints.length]);
+    for (const slot of layout.slots) this.#slotOf.fill(slot.index, slot.first, slot.end);
   }
 
-  /** What of it can be chosen now. */
-  get weight(): number {
-    return this.pacer.open ? this.endpoints.total : 0;
+  get ring(): ConsistentHashRing<Organization> {
+    this.#ring ??= ringOf(this.slots);
+    return this.#ring;
+  }
+
+  /** The index of the endpoint at a rank of `open`. */
+  indexAt(rank: number): number {
+    const slot = this.open.find(rank);
+    return this.indexIn(slot, this.open.remainder);
+  }
+
+  /** The index of the endpoint at a rank within a slot. */
+  indexIn(slot: number, rank: number): number {
+    const first = this.#firstOf[slot] ?? 0;
+    // Most slots hold one key.
+    return this.#firstOf[slot + 1] === first + 1 ? first : this.#ready.find(this.#ready.before(first) + rank);
+  }
+
+  /** Row of an endpoint in the load table. */
+  rowOf(index: number): number {
+    return this.#rows[index] ?? 0;
+  }
+
+  slotOf(index: number): Slot | undefined {
+    return this.slots[this.#slotOf[index] ?? 0];
   }
 
   setEndpoint(index: number, ready: boolean, alive: boolean): void {
+    const slot = this.slotOf(index);
+    if (slot === undefined) return;
     const change = (alive ? 1 : 0) - (this.#isAlive[index] ?? 0);
     this.#isAlive[index] = alive ? 1 : 0;
+    slot.alive += change;
+    slot.region.alive += change;
     this.alive += change;
-    this.region.alive += change;
-    this.region.tier.alive += change;
-    this.endpoints.setWeight(index, ready ? this.#fullWeight(index) : 0);
-    this.refresh();
+    this.#ready.setWeight(index, ready ? this.#fullWeight(index) : 0);
+    this.refresh(slot);
   }
 
   /** Takes one endpoint out of the choice until its next `setEndpoint`. */
   hide(index: number): void {
-    this.endpoints.setWeight(index, 0);
-    this.refresh();
+    this.#ready.setWeight(index, 0);
+    const slot = this.slotOf(index);
+    if (slot !== undefined) this.refresh(slot);
   }
 
-  refresh(): void {
-    const { region } = this;
-    region.slots.setWeight(this.#index, this.weight);
-    region.tier.regions.setWeight(region.index, region.slots.total);
+  /** The slot's pacer opened or closed, or one of its endpoints changed. */
+  refresh({ index, first, end, pacer }: Slot): void {
+    const ready = pacer.open ? this.#ready.before(end) - this.#ready.before(first) : 0;
+    this.open.setWeight(index, ready);
   }
 
   #fullWeight(index: number): number {
-    const weight = this.endpoints.items[index]?.account.options.weight ?? 1;
-    return this.#byWeight ? Math.max(1, Math.round(weight * WEIGHT_SCALE)) : 1;
+    return this.#byWeight ? Math.max(1, Math.round((this.endpoints[index]?.weight ?? 1) * WEIGHT_SCALE)) : 1;
   }
 }
 
-/** All that one tier has in one region; what an overloaded (region, model) sets aside together. */
-export class RegionGroup {
-  readonly name: string;
-  readonly tier: Tier;
-  readonly index: number;
-  readonly slots: WeightedSet<Slot>;
-  alive = 0;
-  #ring: ConsistentHashRing<Organization> | undefined;
-
-  constructor(name: string, tier: Tier, index: number, build: (region: RegionGroup) => readonly Slot[]) {
-    this.name = name;
-    this.tier = tier;
-    this.index = index;
-    this.slots = new WeightedSet(build(this));
+function lay(unsorted: readonly Endpoint[], pacerOf: (organization: Organization) => Pacer) {
+  const endpoints: Endpoint[] = [];
+  const slots: Slot[] = [];
+  const regions = new Map<string, Region>();
+  for (const [name, members] of Map.groupBy(unsorted, (endpoint) => endpoint.region.name)) {
+    const organizations = Map.groupBy(members, (endpoint) => endpoint.organization);
+    const ring = lazyRing([...organizations.keys()]);
+    const region: Region = {
+      name,
+      first: slots.length,
+      end: slots.length + organizations.size,
+      alive: 0,
+      get ring() {
+        return ring();
+      },
+    };
+    regions.set(name, region);
+    for (const [organization, keys] of organizations) {
+      const first = endpoints.length;
+      endpoints.push(...keys);
+      const end = endpoints.length;
+      slots.push({ index: slots.length, region, organization, pacer: pacerOf(organization), first, end, alive: 0 });
+    }
   }
-
-  get ring(): ConsistentHashRing<Organization> {
-    this.#ring ??= ringOf(this.slots.items.map((slot) => slot.organization));
-    return this.#ring;
-  }
+  return { endpoints, slots, regions };
 }
 
-/** Accounts of the same priority: used while no lower one has capacity. */
-export class Tier {
-  readonly priority: number;
-  readonly regions: WeightedSet<RegionGroup>;
-  readonly byRegion: ReadonlyMap<string, RegionGroup>;
-  readonly byOrganization: ReadonlyMap<Organization, readonly Slot[]>;
-  alive = 0;
-  /** Calls given out in turn. */
-  turn = 0;
-  #ring: ConsistentHashRing<Organization> | undefined;
-
-  constructor(priority: number, build: (tier: Tier) => readonly RegionGroup[]) {
-    this.priority = priority;
-    const regions = build(this);
-    this.regions = new WeightedSet(regions);
-    this.byRegion = new Map(regions.map((region) => [region.name, region]));
-    this.byOrganization = Map.groupBy(
-      regions.flatMap((region) => region.slots.items),
-      (slot) => slot.organization,
-    );
-  }
-
-  get ring(): ConsistentHashRing<Organization> {
-    this.#ring ??= ringOf([...this.byOrganization.keys()]);
-    return this.#ring;
-  }
+/** Made when first used: most regions are never asked for by name. */
+function lazyRing(organizations: readonly Organization[]): () => ConsistentHashRing<Organization> {
+  let ring: ConsistentHashRing<Organization> | undefined;
+  return () => (ring ??= new ConsistentHashRing(organizations, (organization) => organization.name));
 }
 
-function ringOf(organizations: readonly Organization[]): ConsistentHashRing<Organization> {
-  return new ConsistentHashRing([...new Set(organizations)], (organization) => organization.name);
+function ringOf(slots: readonly Slot[]): ConsistentHashRing<Organization> {
+  const organizations = new Set(slots.map((slot) => slot.organization));
+  return new ConsistentHashRing([...organizations], (organization) => organization.name);
 }
 
 /** When a pacer that serves the lane opens again. */
 class Opening implements HeapNode {
   heapIndex = -1;
   time = 0;
+}
+
+interface Paced {
+  readonly slots: { readonly tier: Tier; readonly slot: Slot }[];
+  readonly opening: Opening;
 }
 
 /**
@@ -135,7 +191,7 @@ export class Lane {
   /** By ascending priority. */
   readonly tiers: readonly Tier[];
   readonly #openings = new Heap<Opening>((a, b) => a.time < b.time);
-  readonly #slots = new Map<Pacer, { readonly slots: Slot[]; readonly opening: Opening }>();
+  readonly #paced = new Map<Pacer, Paced>();
 
   /** @param pacerOf the pacer of an organization for this lane's class */
   constructor(
@@ -146,12 +202,8 @@ export class Lane {
   ) {
     this.id = id;
     const tiers = Map.groupBy(endpoints, (endpoint) => endpoint.account.options.priority);
-    this.tiers = [...tiers]
-      .sort(([a], [b]) => a - b)
-      .map(([priority, members]) => new Tier(priority, (tier) => this.#regions(tier, members, pacerOf, byWeight)));
-    for (const tier of this.tiers) {
-      for (const region of tier.regions.items) for (const slot of region.slots.items) this.#enter(slot);
-    }
+    this.tiers = [...tiers].sort(([a], [b]) => a - b).map(([, members]) => new Tier(members, pacerOf, byWeight));
+    for (const tier of this.tiers) this.#enter(tier);
   }
 
   /** When the first of the closed pacers opens; 0 when none is closed, Infinity when only the end of a call opens one. */
@@ -161,45 +213,26 @@ export class Lane {
 
   /** A pacer closed or opened. */
   pacerChanged(pacer: Pacer): void {
-    const known = this.#slots.get(pacer);
-    if (known === undefined) return;
-    this.#openings.remove(known.opening);
+    const paced = this.#paced.get(pacer);
+    if (paced === undefined) return;
+    this.#openings.remove(paced.opening);
     if (!pacer.open) {
-      known.opening.time = pacer.closedUntil;
-      this.#openings.push(known.opening);
+      paced.opening.time = pacer.closedUntil;
+      this.#openings.push(paced.opening);
     }
-    for (const slot of known.slots) slot.refresh();
+    for (const { tier, slot } of paced.slots) tier.refresh(slot);
   }
 
-  #regions(
-    tier: Tier,
-    endpoints: readonly Endpoint[],
-    pacerOf: (organization: Organization) => Pacer,
-    byWeight: boolean,
-  ): RegionGroup[] {
-    const regions = Map.groupBy(endpoints, (endpoint) => endpoint.region.name);
-    return [...regions].map(
-      ([name, members], index) =>
-        new RegionGroup(name, tier, index, (region) => {
-          const organizations = Map.groupBy(members, (endpoint) => endpoint.organization);
-          return [...organizations].map(
-            ([organization, keys], at) => new Slot(region, at, pacerOf(organization), keys, byWeight),
-          );
-        }),
-    );
-  }
-
-  #enter(slot: Slot): void {
-    let known = this.#slots.get(slot.pacer);
-    if (known === undefined) {
-      known = { slots: [], opening: new Opening() };
-      this.#slots.set(slot.pacer, known);
+  #enter(tier: Tier): void {
+    for (const [index, endpoint] of tier.endpoints.entries()) {
+      endpoint.places.push({ lane: this, tier, index });
+      tier.setEndpoint(index, endpoint.ready, endpoint.alive);
     }
-    known.slots.push(slot);
-    for (const [index, endpoint] of slot.endpoints.items.entries()) {
-      endpoint.places.push({ lane: this, slot, index });
-      slot.setEndpoint(index, endpoint.ready, endpoint.alive);
+    for (const slot of tier.slots) {
+      const paced = this.#paced.get(slot.pacer) ?? { slots: [], opening: new Opening() };
+      paced.slots.push({ tier, slot });
+      this.#paced.set(slot.pacer, paced);
     }
-    if (known.slots.length === 1) this.pacerChanged(slot.pacer);
+    for (const pacer of new Set(tier.slots.map((slot) => slot.pacer))) this.pacerChanged(pacer);
   }
 }

@@ -46,9 +46,9 @@ export class Lease {
   readonly #held: Held;
   readonly #surroundings: LeaseSurroundings;
   readonly #startedAt: number;
-  readonly #trial: number;
-  readonly #accountTrial: boolean;
-  readonly #organizationTrial: boolean;
+  readonly #trial: number = 0;
+  readonly #accountTrial: boolean = false;
+  readonly #organizationTrial: boolean = false;
   #openedAt: number | undefined;
 
   constructor(
@@ -66,12 +66,14 @@ export class Lease {
     this.queued = queued;
     this.#surroundings = surroundings;
     this.#startedAt = surroundings.clock.now();
-    endpoint.inFlight++;
+    const { loads, row } = endpoint;
+    loads.addInFlight(row, 1);
     call.attempts?.tried.push(endpoint);
+    if (!loads.trialDue(row)) return;
     this.#trial = endpoint.breaker.begin();
     this.#accountTrial = endpoint.account.suspension.begin();
     this.#organizationTrial = endpoint.organization.suspension.begin();
-    if (this.#trial > 0) endpoint.refresh();
+    endpoint.refresh();
   }
 
   get service(): Service {
@@ -100,8 +102,7 @@ export class Lease {
     this.#held.pacer.succeeded();
     if (overloads.touches(this.#call.model)) overloads.succeeded(endpoint.region.name, this.#call.model);
     if (this.#call.operation !== 'messages') return;
-    const latency = this.#call.wantsStream ? endpoint.latency.stream : endpoint.latency.whole;
-    latency.observe(now - this.#startedAt, now);
+    endpoint.loads.observe(endpoint.row, this.#call.wantsStream, now - this.#startedAt, now);
   }
 
   /** No answer came of it. Ends the lease. */
@@ -134,7 +135,7 @@ export class Lease {
   }
 
   #end(used: Amounts): void {
-    this.endpoint.inFlight--;
+    this.endpoint.loads.addInFlight(this.endpoint.row, -1);
     this.#held.pacer.release(this.#held.reservation, this.#route.cost, used);
     this.#surroundings.freed(this.endpoint);
   }
@@ -187,7 +188,7 @@ export class Lease {
   #undecided(): void {
     if (this.#openedAt !== undefined) return;
     const { endpoint } = this;
-    endpoint.breaker.undecided(this.#trial);
+    if (this.#trial > 0) endpoint.breaker.undecided(this.#trial);
     if (this.#accountTrial) endpoint.account.suspension.undecided();
     if (this.#organizationTrial) endpoint.organization.suspension.undecided();
   }

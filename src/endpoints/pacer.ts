@@ -29,8 +29,11 @@ export class Pacer {
   readonly modelClass: string;
   /** Time until which nothing passes, on the clock's monotonic scale; 0 while open, Infinity while all permits are out. */
   closedUntil = 0;
+  /** Calls sent and not settled. */
+  inFlight = 0;
   readonly #surroundings: PacerSurroundings;
-  readonly #learned: LimitSet;
+  #configured: readonly LimitSet[];
+  #learned: LimitSet | undefined;
   #sets: readonly LimitSet[];
   #coolUntil = 0;
   #refusals = 0;
@@ -41,13 +44,14 @@ export class Pacer {
   constructor(modelClass: string, configured: readonly LimitSet[], surroundings: PacerSurroundings) {
     this.modelClass = modelClass;
     this.#surroundings = surroundings;
-    this.#learned = new LimitSet({}, surroundings.burstMs);
-    this.#sets = [...configured, this.#learned];
+    this.#configured = configured;
+    this.#sets = configured;
   }
 
   /** Takes other configured limits; what was learned, and a running cool-down, stay. */
   bind(configured: readonly LimitSet[]): void {
-    this.#sets = [...configured, this.#learned];
+    this.#configured = configured;
+    this.#sets = this.#learned === undefined ? configured : [...configured, this.#learned];
     this.forgetMisfit();
   }
 
@@ -60,10 +64,6 @@ export class Pacer {
     return Math.max(0, this.#coolUntil - this.#surroundings.clock.now());
   }
 
-  get inFlight(): number {
-    return this.#learned.inFlight;
-  }
-
   /** Takes what the call needs from every bucket, or from none: then the pacer is closed until it fits. */
   reserve(cost: Amounts, now: number): Reservation | undefined {
     if (now < this.#coolUntil || this.#waitFor(cost, now) > 0) {
@@ -72,12 +72,14 @@ export class Pacer {
       return undefined;
     }
     for (const set of this.#sets) set.take(cost, now);
+    this.inFlight++;
     return this.#sets;
   }
 
   /** Ends a reservation. Whoever gives back says what was used. */
   release(reservation: Reservation, taken: Amounts, used: Amounts): void {
     for (const set of reservation) set.release(taken, used);
+    this.inFlight--;
     if (!this.open) this.refresh();
   }
 
@@ -104,6 +106,11 @@ export class Pacer {
   }
 
   learn(told: readonly ToldLimit[]): void {
+    if (told.length === 0) return;
+    if (this.#learned === undefined) {
+      this.#learned = new LimitSet({}, this.#surroundings.burstMs);
+      this.#sets = [...this.#configured, this.#learned];
+    }
     for (const limit of told) this.#learned.learn(limit, this.#surroundings.clock.now());
   }
 

@@ -7,6 +7,7 @@ import { Dispatcher, type QueueOptions } from './dispatcher.ts';
 import type { EndpointEvents } from './events.ts';
 import type { Lease } from './lease.ts';
 import type { LimitState } from './limit-set.ts';
+import { LoadTable } from './load-table.ts';
 import { Overloads } from './overloads.ts';
 import { Readiness } from './readiness.ts';
 import { Roster } from './roster.ts';
@@ -70,6 +71,7 @@ const ORGANIZATION_OUT = { firstMs: 60_000, longestMs: 60 * 60_000 };
 export class Pool<A extends AccountOptions> {
   readonly #options: PoolOptions<A>;
   readonly #alarm: Alarm;
+  readonly #loads = new LoadTable();
   readonly #overloads: Overloads;
   readonly #router: Router;
   readonly #readiness = new Readiness();
@@ -87,7 +89,7 @@ export class Pool<A extends AccountOptions> {
       alarm: this.#alarm,
       events,
       router: this.#router,
-      selection: new Selection(routing.strategy, clock),
+      selection: new Selection(routing.strategy, this.#loads, clock),
       overloads: this.#overloads,
       queue,
       lease: {
@@ -171,7 +173,7 @@ export class Pool<A extends AccountOptions> {
         accountSuspendedFor: endpoint.account.suspension.remaining,
         organizationSuspendedFor: endpoint.organization.suspension.remaining,
         inFlight: endpoint.inFlight,
-        latencyMs: endpoint.latency.stream.estimate(now),
+        latencyMs: this.#loads.latency(endpoint.row, true, now),
         roundTripMs: endpoint.roundTripMs,
       })),
       modelClasses: [...this.#roster.organizations.values()].flatMap((organization) =>
@@ -199,7 +201,7 @@ export class Pool<A extends AccountOptions> {
   #newRoster(): Roster<A> {
     const { clock, events, breaker, connect, burstMs } = this.#options;
     const alarm = this.#alarm;
-    return new Roster<A>({
+    return new Roster<A>(this.#loads, {
       connect,
       breaker: (account, region, changed) =>
         new Breaker(breaker, clock, (state) => {

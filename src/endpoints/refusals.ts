@@ -71,9 +71,7 @@ export function draining(): RelayError {
 /** Reads all that a call could be sent to: for the rare answer that it cannot be sent anywhere. */
 function endpointsOf({ lane, region, only }: Route): Endpoint[] {
   return lane.tiers
-    .flatMap((tier) => tier.regions.items)
-    .filter((group) => region === '' || group.name === region)
-    .flatMap((group) => group.slots.items)
-    .filter((slot) => only === undefined || slot.organization === only)
-    .flatMap((slot) => slot.endpoints.items);
+    .flatMap((tier) => tier.endpoints)
+    .filter((endpoint) => region === '' || endpoint.region.name === region)
+    .filter((endpoint) => only === undefined || endpoint.organization === only);
 }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { AccountOptions, Connection, RegionOptions } from './account.ts';
 import type { Breaker } from './breaker.ts';
 import { type Account, Endpoint } from './endpoint.ts';
+import type { LoadTable } from './load-table.ts';
 import { Organization } from './organization.ts';
 import type { PacerSurroundings } from './pacer.ts';
 import type { Suspension } from './suspension.ts';
@@ -24,10 +25,12 @@ export interface RosterParts<A extends AccountOptions> {
 export class Roster<A extends AccountOptions> {
   readonly organizations = new Map<string, Organization>();
   readonly #parts: RosterParts<A>;
+  readonly #loads: LoadTable;
   readonly #accounts = new Map<string, Account>();
   readonly #leaving = new Map<Endpoint, () => void>();
 
-  constructor(parts: RosterParts<A>) {
+  constructor(loads: LoadTable, parts: RosterParts<A>) {
+    this.#loads = loads;
     this.#parts = parts;
   }
 
@@ -58,7 +61,7 @@ export class Roster<A extends AccountOptions> {
 
   /** A call at the endpoint has ended. */
   freed(endpoint: Endpoint): void {
-    if (endpoint.inFlight > 0) return;
+    if (this.#leaving.size === 0 || endpoint.inFlight > 0) return;
     this.#leaving.get(endpoint)?.();
   }
 
@@ -81,7 +84,10 @@ export class Roster<A extends AccountOptions> {
       (region) => account.endpoints.get(region.name) ?? this.#newEndpoint(account, options, region),
     );
     account.endpoints.clear();
-    for (const endpoint of endpoints) account.endpoints.set(endpoint.region.name, endpoint);
+    for (const endpoint of endpoints) {
+      this.#loads.setWeight(endpoint.row, options.weight);
+      account.endpoints.set(endpoint.region.name, endpoint);
+    }
     return account;
   }
 
@@ -100,7 +106,7 @@ export class Roster<A extends AccountOptions> {
 
   #newEndpoint(account: Account, options: A, region: RegionOptions): Endpoint {
     const breaker = this.#parts.breaker(account.name, region.name, () => this.#changed([endpoint]));
-    const endpoint = new Endpoint(account, region, this.#parts.connect(options, region), breaker);
+    const endpoint = new Endpoint(account, region, this.#parts.connect(options, region), breaker, this.#loads);
     return endpoint;
   }
 
@@ -152,6 +158,7 @@ export class Roster<A extends AccountOptions> {
       await new Promise<void>((resolve) => this.#leaving.set(endpoint, resolve));
       this.#leaving.delete(endpoint);
     }
+    this.#loads.release(endpoint.row);
     endpoint.breaker.close();
     await endpoint.connection.close();
   }

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { RelayError } from '../completion/errors.ts';
 import { matchesAnyModel } from '../completion/model-pattern.ts';
 import { conversationKey } from './affinity.ts';
-import { type RoutedCall, routingOf } from './attempt.ts';
+import type { RoutedCall } from './attempt.ts';
 import type { Endpoint } from './endpoint.ts';
 import { hash32 } from './hash.ts';
 import { Lane } from './lane.ts';
@@ -91,11 +91,11 @@ export class Router {
 
   #newRoute(call: RoutedCall): Route {
     const lane = this.#laneFor(call);
-    const { region, affinityKey } = routingOf(call);
-    if (region !== '' && lane.tiers.length > 0 && !lane.tiers.some((tier) => tier.byRegion.has(region)))
+    const { region, affinityKey } = call.routing;
+    if (region !== '' && lane.tiers.length > 0 && !lane.tiers.some((tier) => tier.regions.has(region)))
       throw this.#unknownRegion();
     const key = affinityKey === '' ? conversationKey(call.body) : hash32(affinityKey);
-    const [tier] = lane.tiers.filter((tier) => region === '' || tier.byRegion.has(region));
+    const [tier] = lane.tiers.filter((tier) => region === '' || tier.regions.has(region));
     const home = tier === undefined || call.operation !== 'messages' ? undefined : homeIn(tier, region, key);
     const estimate = this.#estimateFor(modelClass(call.operation, call.model));
     return {

@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { Lane, RegionGroup, Slot, Tier } from './lane.ts';
+import type { Lane, Region, Slot, Tier } from './lane.ts';
+import type { LoadTable } from './load-table.ts';
 import type { Organization } from './organization.ts';
 
 export type Strategy = 'latency' | 'round_robin' | 'weighted' | 'priority';
@@ -26,11 +27,7 @@ export interface Choice {
   readonly slot: Slot;
 }
 
-/** Something with a weight out of which an endpoint is found by rank: all of a tier, or some parts of it. */
-interface Span {
-  readonly total: number;
-  at(rank: number): Choice | undefined;
-}
+const NO_SLOTS = new Int32Array();
 
 /**
  * Chooses one of the endpoints that can take a call now: in the lowest tier that has any, at the organization that the
@@ -38,17 +35,19 @@ interface Span {
  */
 export class Selection {
   readonly #strategy: Strategy;
+  readonly #loads: LoadTable;
   readonly #clock: Clock;
 
-  constructor(strategy: Strategy, clock: Clock) {
+  constructor(strategy: Strategy, loads: LoadTable, clock: Clock) {
     this.#strategy = strategy;
+    this.#loads = loads;
     this.#clock = clock;
   }
 
   choose(lane: Lane, wish: Wish): Choice | undefined {
     if (wish.avoid.length === 0) return this.#search(lane, wish);
     const hidden = wish.avoid.flatMap((endpoint) => endpoint.places.filter((place) => place.lane === lane));
-    for (const { slot, index } of hidden) slot.hide(index);
+    for (const { tier, index } of hidden) tier.hide(index);
     const choice = this.#search(lane, wish);
     for (const endpoint of wish.avoid) endpoint.refresh();
     return choice;
@@ -56,24 +55,75 @@ export class Selection {
 
   #search(lane: Lane, wish: Wish): Choice | undefined {
     for (const tier of lane.tiers) {
-      if (tier.regions.total === 0) continue;
-      const choice =
-        wish.only === undefined ? this.#searchTier(tier, wish) : this.#pick(tier, slotsOf(tier, wish.only, wish), wish);
+      if (tier.open.total === 0) continue;
+      const choice = wish.only === undefined ? this.#searchTier(tier, wish) : this.#pickAt(tier, wish.only, wish);
       if (choice !== undefined) return choice;
     }
     return undefined;
   }
 
   #searchTier(tier: Tier, wish: Wish): Choice | undefined {
-    const home = homeIn(tier, wish.region, wish.key);
-    const atHome = home === undefined ? undefined : this.#pick(tier, slotsOf(tier, home, wish), wish);
-    return atHome ?? this.#pick(tier, spanOf(tier, wish), wish);
+    const { region, overloaded, key } = wish;
+    const home = homeIn(tier, region, key);
+    const atHome = home === undefined ? undefined : this.#pickAt(tier, home, wish);
+    if (atHome !== undefined) return atHome;
+    if (region === '' && overloaded === undefined) {
+      return this.#pick(tier, tier.open.total, (rank) => tier.indexAt(rank), wish);
+    }
+    const named = tier.regions.get(region);
+    const regions = region === '' ? [...tier.regions.values()] : named === undefined ? [] : [named];
+    return this.#pickFrom(
+      tier,
+      regions.filter(({ name }) => overloaded?.(name) !== true),
+      wish,
+    );
   }
 
-  #pick(tier: Tier, span: Span, wish: Wish): Choice | undefined {
-    if (span.total === 0) return undefined;
-    if (this.#strategy === 'latency') return this.#betterOfTwo(span, wish);
-    return span.at(this.#rank(tier, span.total));
+  #pickAt(tier: Tier, organization: Organization, wish: Wish): Choice | undefined {
+    const all = tier.byOrganization.get(organization) ?? NO_SLOTS;
+    const { region, overloaded } = wish;
+    const slots =
+      region === '' && overloaded === undefined
+        ? all
+        : all.filter((index) => {
+            const name = tier.slots[index]?.region.name ?? '';
+            return (region === '' || name === region) && overloaded?.(name) !== true;
+          });
+    let total = 0;
+    for (const slot of slots) total += tier.open.weightOf(slot);
+    const indexAt = (rank: number): number => {
+      let left = rank;
+      for (const slot of slots) {
+        const weight = tier.open.weightOf(slot);
+        if (left < weight) return tier.indexIn(slot, left);
+        left -= weight;
+      }
+      return -1;
+    };
+    return this.#pick(tier, total, indexAt, wish);
+  }
+
+  #pickFrom(tier: Tier, regions: readonly Region[], wish: Wish): Choice | undefined {
+    const { open } = tier;
+    const starts = regions.map(({ first }) => open.before(first));
+    const weights = regions.map(({ end }, at) => open.before(end) - (starts[at] ?? 0));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const indexAt = (rank: number): number => {
+      let left = rank;
+      let at = 0;
+      for (let weight = weights[at]; weight !== undefined && left >= weight; weight = weights[++at]) left -= weight;
+      return tier.indexAt((starts[at] ?? 0) + left);
+    };
+    return this.#pick(tier, total, indexAt, wish);
+  }
+
+  #pick(tier: Tier, total: number, indexAt: (rank: number) => number, wish: Wish): Choice | undefined {
+    if (total === 0) return undefined;
+    const index =
+      this.#strategy === 'latency' ? this.#betterOfTwo(tier, total, indexAt, wish) : indexAt(this.#rank(tier, total));
+    const endpoint = tier.endpoints[index];
+    const slot = tier.slotOf(index);
+    return endpoint === undefined || slot === undefined ? undefined : { endpoint, slot };
   }
 
   #rank(tier: Tier, total: number): number {
@@ -85,77 +135,20 @@ export class Selection {
    * Two at random, the cheaper one taken: nearly as good as looking at all, and without the herd that runs to the best (M.
    * Mitzenmacher, "The power of two choices in randomized load balancing", 1996).
    */
-  #betterOfTwo(span: Span, { stream }: Wish): Choice | undefined {
-    const rank = Math.floor(this.#clock.random() * span.total);
-    const one = span.at(rank);
-    if (one === undefined || span.total === 1) return one;
-    const step = 1 + Math.floor(this.#clock.random() * (span.total - 1));
-    const other = span.at((rank + step) % span.total);
-    if (other === undefined) return one;
+  #betterOfTwo(tier: Tier, total: number, indexAt: (rank: number) => number, { stream }: Wish): number {
+    const rank = Math.floor(this.#clock.random() * total);
+    const one = indexAt(rank);
+    if (total === 1) return one;
+    const step = 1 + Math.floor(this.#clock.random() * (total - 1));
+    const other = indexAt((rank + step) % total);
     const now = this.#clock.now();
-    return other.endpoint.cost(stream, now) < one.endpoint.cost(stream, now) ? other : one;
+    const costOfOne = this.#loads.cost(tier.rowOf(one), stream, now);
+    return this.#loads.cost(tier.rowOf(other), stream, now) < costOfOne ? other : one;
   }
 }
 
 /** The organization that a key belongs to in a tier; undefined without a key, or when the region has none of it. */
 export function homeIn(tier: Tier, region: string, key: number | undefined): Organization | undefined {
   if (key === undefined) return undefined;
-  return region === '' ? tier.ring.owner(key) : tier.byRegion.get(region)?.ring.owner(key);
-}
-
-function spanOf(tier: Tier, { region, overloaded }: Wish): Span {
-  if (region === '' && overloaded === undefined) {
-    return { total: tier.regions.total, at: (rank) => inTier(tier, rank) };
-  }
-  const group = tier.byRegion.get(region);
-  const groups = region === '' ? tier.regions.items : group === undefined ? [] : [group];
-  return spanOver(
-    groups.filter(({ name }) => overloaded?.(name) !== true),
-    (group) => group.slots.total,
-    inRegion,
-  );
-}
-
-function slotsOf(tier: Tier, organization: Organization, { region, overloaded }: Wish): Span {
-  const slots = (tier.byOrganization.get(organization) ?? []).filter(
-    (slot) => (region === '' || slot.region.name === region) && overloaded?.(slot.region.name) !== true,
-  );
-  return spanOver(slots, (slot) => slot.weight, inSlot);
-}
-
-/** Lays parts end to end; there are as many as regions, which are few. */
-function spanOver<T>(
-  parts: readonly T[],
-  weightOf: (part: T) => number,
-  within: (part: T, rank: number) => Choice | undefined,
-): Span {
-  let total = 0;
-  for (const part of parts) total += weightOf(part);
-  return {
-    total,
-    at(rank) {
-      let left = rank;
-      for (const part of parts) {
-        const weight = weightOf(part);
-        if (left < weight) return within(part, left);
-        left -= weight;
-      }
-      return undefined;
-    },
-  };
-}
-
-function inTier(tier: Tier, rank: number): Choice | undefined {
-  const region = tier.regions.find(rank);
-  return region === undefined ? undefined : inRegion(region, tier.regions.remainder);
-}
-
-function inRegion(region: RegionGroup, rank: number): Choice | undefined {
-  const slot = region.slots.find(rank);
-  return slot === undefined ? undefined : inSlot(slot, region.slots.remainder);
-}
-
-function inSlot(slot: Slot, rank: number): Choice | undefined {
-  const endpoint = slot.endpoints.find(rank);
-  return endpoint === undefined ? undefined : { endpoint, slot };
+  return region === '' ? tier.ring.owner(key) : tier.regions.get(region)?.ring.owner(key);
 }

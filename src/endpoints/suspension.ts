@@ -37,6 +37,11 @@ export class Suspension {
     return this.#level === 0 || (!this.suspended && !this.#trial);
   }
 
+  /** Not known to be in service again: the next call is a trial. */
+  get onTrial(): boolean {
+    return this.#level > 0;
+  }
+
   /** Milliseconds until the next trial; 0 while in service or when it is due. */
   get remaining(): number {
     return this.suspended ? Math.max(0, this.#until - this.#options.clock.now()) : 0;

@@ -1,6 +1,5 @@
 import type { Ring } from './alarm.ts';
 import type { RoutedCall } from './attempt.ts';
-import { routingOf } from './attempt.ts';
 import type { Lease } from './lease.ts';
 import type { Pacer } from './pacer.ts';
 import type { Route } from './router.ts';
@@ -28,7 +27,7 @@ export class Waiter implements Prioritized {
 
   /** @param leave called when the call's signal aborts */
   constructor(call: RoutedCall, route: Route, now: number, keptBy: readonly Pacer[], leave: (waiter: Waiter) => void) {
-    const { priority, tenantWeight } = routingOf(call);
+    const { priority, tenantWeight } = call.routing;
     this.call = call;
     this.since = now;
     this.group = groupOf(route);

@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test';
 import type { Call } from '../../src/completion/call.ts';
 import { RelayError, type RelayErrorOptions } from '../../src/completion/errors.ts';
 import type { Reply, Settlement, StreamEvent } from '../../src/completion/reply.ts';
-import { DEFAULT_ROUTING, type RoutingHints } from '../../src/completion/routing.ts';
+import { DEFAULT_ROUTING } from '../../src/completion/routing.ts';
 import type { Service } from '../../src/completion/service.ts';
 import { startTrace } from '../../src/completion/trace.ts';
 import type { AccountOptions, Connection } from '../../src/endpoints/account.ts';
@@ -61,9 +61,7 @@ export async function turn(): Promise<void> {
 
 let calls = 0;
 
-export type FakeCall = Call & { routing: RoutingHints };
-
-export function fakeCall(parts: Partial<FakeCall> = {}): FakeCall {
+export function fakeCall(parts: Partial<Call> = {}): Call {
   const id = `call-${++calls}`;
   const body = parts.body ?? `{"model":"claude-sonnet-5","messages":[{"role":"user","content":"${id}"}]}`;
   return {

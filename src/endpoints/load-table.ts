@@ -1,0 +1,103 @@
+/** How fast the memory of a slow answer fades: Finagle's default for PeakEwma. */
+const DECAY_MS = 10_000;
+/** Assumed time to first byte while nothing is known: short, so that a new endpoint is tried soon. */
+const UNKNOWN_LATENCY_MS = 1;
+
+/** Doubles to a row: one cache line. */
+const WIDTH = 8;
+const IN_FLIGHT = 0;
+const WEIGHT = 1;
+const TRIAL_DUE = 2;
+const SEED = 3;
+/** Value, and when it was observed; apart for whole answers, which take longer by nature and must not be mixed with streams. */
+const STREAM = 4;
+const WHOLE = 6;
+
+/**
+ * What choosing reads of every endpoint, side by side in one array. With thousands of endpoints the two that are compared
+ * lie anywhere in memory, and fetching their objects would cost more than all the rest of a choice.
+ */
+export class LoadTable {
+  #rows = new Float64Array(WIDTH * 16);
+  #used = 0;
+  readonly #free: number[] = [];
+
+  /** A row for another endpoint. */
+  take(): number {
+    const row = this.#free.pop() ?? WIDTH * this.#used++;
+    if (row === this.#rows.length) {
+      const grown = new Float64Array(this.#rows.length * 2);
+      grown.set(this.#rows);
+      this.#rows = grown;
+    }
+    this.#rows.fill(0, row, row + WIDTH);
+    this.#rows[row + SEED] = UNKNOWN_LATENCY_MS;
+    this.#rows[row + WEIGHT] = 1;
+    return row;
+  }
+
+  release(row: number): void {
+    this.#free.push(row);
+  }
+
+  inFlight(row: number): number {
+    return this.#rows[row + IN_FLIGHT] ?? 0;
+  }
+
+  addInFlight(row: number, change: number): void {
+    this.#rows[row + IN_FLIGHT] = this.inFlight(row) + change;
+  }
+
+  weight(row: number): number {
+    return this.#rows[row + WEIGHT] ?? 1;
+  }
+
+  setWeight(row: number, weight: number): void {
+    this.#rows[row + WEIGHT] = weight;
+  }
+
+  /** Whether the next call would be a trial. */
+  trialDue(row: number): boolean {
+    return this.#rows[row + TRIAL_DUE] === 1;
+  }
+
+  setTrialDue(row: number, due: boolean): void {
+    this.#rows[row + TRIAL_DUE] = due ? 1 : 0;
+  }
+
+  /** Takes a probe's round-trip time: the floor of the latency estimates. */
+  seed(row: number, milliseconds: number): void {
+    this.#rows[row + SEED] = milliseconds;
+  }
+
+  /**
+   * Notes a time to first byte, as a peak-sensitive moving average (Finagle, `PeakEwma.scala`): it jumps to a slower one at
+   * once and forgets it slowly, and fades while nothing is observed, so that a slow endpoint is asked again some time.
+   */
+  observe(row: number, stream: boolean, milliseconds: number, now: number): void {
+    const at = row + (stream ? STREAM : WHOLE);
+    const weight = Math.exp(-Math.max(0, now - (this.#rows[at + 1] ?? 0)) / DECAY_MS);
+    const average = (this.#rows[at] ?? 0) * weight + milliseconds * (1 - weight);
+    this.#rows[at] = milliseconds > this.latency(row, stream, now) ? milliseconds : average;
+    this.#rows[at + 1] = now;
+  }
+
+  /** Estimated time to first byte in milliseconds; positive. */
+  latency(row: number, stream: boolean, now: number): number {
+    const at = row + (stream ? STREAM : WHOLE);
+    const seed = this.#rows[row + SEED] ?? UNKNOWN_LATENCY_MS;
+    const value = this.#rows[at] ?? 0;
+    return value === 0
+      ? seed
+      : Math.max(seed, value * Math.exp(-Math.max(0, now - (this.#rows[at + 1] ?? 0)) / DECAY_MS));
+  }
+
+  /**
+   * What sending one more call there costs: latency times queue length, by weight. A trial that is due is cheapest of all:
+   * it costs one call and wins back an endpoint.
+   */
+  cost(row: number, stream: boolean, now: number): number {
+    if (this.trialDue(row)) return 0;
+    return (this.latency(row, stream, now) * (this.inFlight(row) + 1)) / this.weight(row);
+  }
+}
