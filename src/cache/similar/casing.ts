@@ -3,7 +3,7 @@
  * A word is folded to lower case only when its capitals are those of a sentence's beginning, of a name with no
  * common word beside it, or of a prompt written in capitals throughout.
  */
-import { isWord } from './vocabulary/vocabulary.ts';
+import { isCommonWord, isWord } from './vocabulary/vocabulary.ts';
 
 /** Words whose capital makes another word of them: peoples, places, persons, companies, products, heavenly bodies. */
 const CAPITONYMS = new Set(
@@ -32,7 +32,7 @@ const SMALL_WORDS = new Set(
   ),
 );
 
-/** Units of at most three letters that mean the same in any case (`MW` and `mW` do not). */
+/** Units of few letters that mean the same in any case (`MW` and `mW` do not). */
 const CASELESS_UNITS = new Set('am bc cm eur ft gbp inr jpy kg km kmh lb lbs mph oz pm rpm usd yd'.split(' '));
 
 export interface Surroundings {
@@ -41,8 +41,14 @@ export interface Surroundings {
   readonly shouting: boolean;
   /** The word follows a number, so that it may be its unit. */
   readonly afterNumber: boolean;
+  /** A word beside it bears a capital too: together they are a name of several words, or a title. */
+  readonly besideCapital: boolean;
   /** A number stands beside the word: `1 MARCH`, `march 2024`. */
   readonly besideNumber: boolean;
+}
+
+function isCapitonym(lower: string): boolean {
+  return CAPITONYMS.has(lower) || (lower.endsWith('s') && CAPITONYMS.has(lower.slice(0, -1)));
 }
 
 function isMonth(lower: string): boolean {
@@ -52,24 +58,25 @@ function isMonth(lower: string): boolean {
 function foldCapitals(word: string, lower: string, near: Surroundings): string {
   if (near.shouting) {
     if (SMALL_WORDS.has(lower)) return lower;
-    if (CAPITONYMS.has(lower) || word.length <= 2) return word;
+    if (isCapitonym(lower) || word.length <= 2) return word;
     return lower;
   }
-  return word.length <= 2 || isWord(lower) || CAPITONYMS.has(lower) ? word : lower;
+  return word.length <= 2 || isWord(lower) || isCapitonym(lower) ? word : lower;
 }
 
 function foldInitial(word: string, lower: string, near: Surroundings): string {
   if (near.sentenceStart && (PLAIN_STARTERS.has(lower) || SMALL_WORDS.has(lower))) return lower;
-  if (CAPITONYMS.has(lower)) return word;
-  return word.length <= 2 && !near.sentenceStart ? word : lower;
+  if (isCapitonym(lower)) return word;
+  if (near.sentenceStart) return lower;
+  // A common word with a capital of its own may be a name: Mr Rice, Mrs Cook.
+  return word.length <= 2 || (isCommonWord(lower) && !near.besideCapital) ? word : lower;
 }
 
 /** One word, letters only, with the capitals that tell nothing made small. */
 export function foldCase(word: string, near: Surroundings): string {
   const lower = word.toLowerCase();
-  if (near.besideNumber && isMonth(lower)) return lower;
-  if (word === lower) return word;
-  if (near.afterNumber && word.length <= 3 && !CASELESS_UNITS.has(lower) && !SMALL_WORDS.has(lower)) return word;
+  if (word === lower || (near.besideNumber && isMonth(lower))) return lower;
+  if (near.afterNumber && word.length <= 4 && !CASELESS_UNITS.has(lower) && !isWord(lower)) return word;
   if (word.length === 1) return lower === 'a' && (near.sentenceStart || near.shouting) ? lower : word;
   if (word === word.toUpperCase()) return foldCapitals(word, lower, near);
   if (word.slice(1) === lower.slice(1)) return foldInitial(word, lower, near);

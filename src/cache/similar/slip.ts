@@ -2,13 +2,14 @@
  * Slips of the hand: whether one word is the other one mistyped. Two rules keep other words out.
  *
  * Only the slips that seldom make one word of another are forgiven: two neighbouring letters swapped, an inner letter
- * left out, a letter typed twice. A letter replaced by another, or added, is how most English words that differ by one
+ * left out, a letter typed twice. The first letter stands, and the next one where the rest could not be spoken:
+ * programs are named that way (`umask`, `pprint`); a final `ee` or `ss` is another word (`licensee`). A letter replaced by another, or added, is how most English words that differ by one
  * letter differ (house/horse, ingest/invest), and is never forgiven.
  *
  * And the right spelling must be a word we know, the other one none that could be a word: two words are two meanings,
  * and of two strings that we do not know (names, drugs, other languages) nobody can say which is the mistake.
  */
-import { isWord, isWordOrPrefixed, mayBeWord } from './vocabulary/vocabulary.ts';
+import { isSurelyWord, isWord, mayBeWord } from './vocabulary/vocabulary.ts';
 
 /** Shorter words have too many neighbours. */
 const MIN_LENGTH = 5;
@@ -27,8 +28,12 @@ export function isSlipOf(word: string, typed: string): boolean {
   if (longer === 0) {
     return word[at] === typed[at + 1] && word[at + 1] === typed[at] && word.slice(at + 2) === typed.slice(at + 2);
   }
-  if (longer === -1) return at < word.length - 1 && word.slice(at + 1) === typed.slice(at);
-  return typed[at] === typed[at - 1] && word.slice(at) === typed.slice(at + 1);
+  if (longer === -1) {
+    const sayable = at > 1 || /^[^aeiou][aeiou]/.test(typed);
+    return sayable && at < word.length - 1 && word.slice(at + 1) === typed.slice(at);
+  }
+  const ending = at === typed.length - 1 && /(?:ee|ss)$/.test(typed);
+  return at > 1 && !ending && typed[at] === typed[at - 1] && word.slice(at) === typed.slice(at + 1);
 }
 
 /** Whether two words are at most one insertion, deletion, replacement or swap apart. */
@@ -59,7 +64,7 @@ function isAmbiguous(word: string, typed: string): boolean {
 function isMistyped(word: string, typed: string): boolean {
   return (
     isSlipOf(word, typed) &&
-    isWordOrPrefixed(word) &&
+    isSurelyWord(word) &&
     !UNFORGIVING.test(word) &&
     !mayBeWord(typed) &&
     !isAmbiguous(word, typed)

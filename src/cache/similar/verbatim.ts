@@ -9,7 +9,7 @@ export const MARK = '\ue000';
 
 const CODE = /(```[\s\S]*?(?:```|$)|`[^`\n]*`)/;
 const QUOTED =
-  /"[^"\n]*"|(?<![\p{L}\p{N}])'(?=\S)[^'\n]*'(?![\p{L}\p{N}])|«[^»\n]*»|‹[^›\n]*›|「[^」\n]*」|『[^』\n]*』|《[^》\n]*》/gu;
+  /"[^"\n]{0,500}"|(?<![\p{L}\p{N}])'(?=\S)[^'\n]{0,500}'(?![\p{L}\p{N}])|«[^»\n]{0,500}»|‹[^›\n]{0,500}›|「[^」\n]{0,500}」|『[^』\n]{0,500}』|《[^》\n]{0,500}》/gu;
 
 export interface Separated {
   /** The prompt with a MARK in the place of each stretch. */

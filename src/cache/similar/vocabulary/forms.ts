@@ -22,15 +22,22 @@ export function withS(word: string): string[] {
   return word.endsWith('o') ? [`${word}s`, `${word}es`] : [`${word}s`];
 }
 
-/** A word before a suffix that begins with a vowel: `bake` → `bak`, `stop` → `stopp` (and `stop`, for stress is not spelled). */
+/** Verbs of several syllables with the stress on the last. */
+const STRESSED_LAST =
+  /^(?:admit|begin|combat|commit|compel|concur|confer|control|deter|defer|equip|excel|expel|forbid|forget|format|incur|infer|input|kidnap|occur|offset|omit|output|overlap|patrol|permit|prefer|program|propel|rebel|recur|refer|regret|repel|reset|rerun|submit|transfer|transmit|undercut|unwrap|unzip|upset|worship|zigzag)$/;
+
+/** A word before a suffix that begins with a vowel: `bake` → `bak`, `stop` → `stopp` . */
 function beforeVowel(word: string, suffix: string): string[] {
   if (word.endsWith('ie') && suffix.startsWith('i')) return [`${word.slice(0, -2)}y${suffix}`];
   if (word.endsWith('ee')) return [word + (suffix.startsWith('e') ? suffix.slice(1) : suffix)];
   if (word.endsWith('e')) return [word.slice(0, -1) + suffix];
   if (endsInConsonantY(word) && !suffix.startsWith('i')) return [`${word.slice(0, -1)}i${suffix}`];
   const stem = doubled(word);
+  const oneSyllable = !/[aeiouy][^aeiouy]+[aeiouy]/.test(word);
   if (stem === undefined) return [word + suffix];
-  return word.length <= 4 && !/[aeiou][^aeiou]*[aeiou]/.test(word) ? [stem + suffix] : [stem + suffix, word + suffix];
+  if (oneSyllable || STRESSED_LAST.test(word)) return [stem + suffix];
+  // British spelling doubles an l in any case (travelled).
+  return word.endsWith('l') ? [stem + suffix, word + suffix] : [word + suffix];
 }
 
 function withLy(word: string): string[] {

@@ -1,6 +1,6 @@
 import { adjectiveForms, nounForms, verbForms } from './forms.ts';
 import { LOOK_ALIKES } from './look-alikes.ts';
-import { ADJECTIVES, FIXED_WORDS } from './modifiers.ts';
+import { ADJECTIVES, FIXED_WORDS, PROPER_WORDS } from './modifiers.ts';
 import { NOUNS } from './nouns.ts';
 import { IRREGULAR_FORMS, VERBS } from './verbs.ts';
 
@@ -24,9 +24,33 @@ function vocabulary(): Set<string> {
     ...words(LOOK_ALIKES).flatMap(nounForms),
     ...words(LOOK_ALIKES).flatMap(verbForms),
     ...words(FIXED_WORDS),
+    ...words(PROPER_WORDS),
     ...words(IRREGULAR_FORMS),
   ]);
   return forms;
+}
+
+let bases: Set<string> | undefined;
+
+/** The listed words alone, without names and rarities: what compounds begin with. */
+function baseWords(): Set<string> {
+  bases ??= new Set([VERBS, NOUNS, ADJECTIVES, FIXED_WORDS].flatMap(words));
+  return bases;
+}
+
+let proper: Set<string> | undefined;
+
+/** Whether a lower-case word is an everyday one that is written small: with a capital, it may be a name (`Rice`). */
+export function isCommonWord(word: string): boolean {
+  proper ??= new Set(words(PROPER_WORDS));
+  return !proper.has(word) && isWord(word) && (baseWords().has(word) || !lookAlikes().has(word));
+}
+
+let alikes: Set<string> | undefined;
+
+function lookAlikes(): Set<string> {
+  alikes ??= new Set(words(LOOK_ALIKES));
+  return alikes;
 }
 
 /** Whether a lower-case word is one we know to be English: a listed word, or a regular form of one. */
@@ -34,8 +58,12 @@ export function isWord(word: string): boolean {
   return vocabulary().has(word);
 }
 
-/** Whether a lower-case word is a known one, or one behind a prefix (`rerun`, `misread`). */
-export function isWordOrPrefixed(word: string): boolean {
+/** Whether a lower-case word is surely an English one: known, or a known one of some length behind a common prefix. */
+export function isSurelyWord(word: string): boolean {
+  return isWord(word) || (/^(?:un|re|dis|mis|over|under|pre)\w{5}/.test(word) && isWord(word.replace(PREFIXES, '')));
+}
+
+function isWordOrPrefixed(word: string): boolean {
   if (isWord(word)) return true;
   const prefix = PREFIXES.exec(word)?.[0];
   return prefix !== undefined && word.length - prefix.length >= 3 && isWord(word.slice(prefix.length));
@@ -52,10 +80,12 @@ export function mayBeWord(word: string): boolean {
   const suffix = SUFFIXES.exec(word)?.[0];
   if (suffix !== undefined && word.length - suffix.length >= 3) {
     const stem = word.slice(0, -suffix.length);
+    // `begining` is `beginning` mistyped, not `begin` with an ending.
+    if (isWord(stem + stem.slice(-1) + suffix) && !isWord(`${stem}e`)) return false;
     if (isWordOrPrefixed(stem) || (/^[aeiouy]/.test(suffix) && isWordOrPrefixed(`${stem}e`))) return true;
   }
   for (let cut = 4; cut <= word.length - 4; cut++) {
-    if (isWord(word.slice(0, cut)) && isWord(word.slice(cut))) return true;
+    if (baseWords().has(word.slice(0, cut)) && isWord(word.slice(cut))) return true;
   }
   return false;
 }
