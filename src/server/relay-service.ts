@@ -41,7 +41,13 @@ export interface Identity {
  * Finds out who calls, by the metadata, the request bytes exactly as they came (for signatures) and the connection;
  * before anything is decoded. Throws UNAUTHENTICATED, SIGNATURE_… or PERMISSION_DENIED.
  */
-export type Authenticate = (metadata: Metadata, wire: Buffer, peer: Peer) => Identity | Promise<Identity>;
+export type Authenticate = (
+  metadata: Metadata,
+  wire: Buffer,
+  peer: Peer,
+  /** `Complete`, `CompleteStream`, … */
+  rpc: string,
+) => Identity | Promise<Identity>;
 
 export const ANONYMOUS: Identity = { tenant: 'anonymous' };
 
@@ -60,18 +66,18 @@ export function relayService(options: RelayServiceOptions): Mount {
   return {
     definition: options.codec.definitions.relay,
     handlers: {
-      Complete: unary('messages', options),
+      Complete: unary('Complete', 'messages', options),
       CompleteStream: streaming(options),
-      CountTokens: unary('count_tokens', options),
-      ListModels: unary('models', options),
+      CountTokens: unary('CountTokens', 'count_tokens', options),
+      ListModels: unary('ListModels', 'models', options),
     },
   };
 }
 
-function unary(operation: Operation, options: RelayServiceOptions): Handler {
+function unary(rpc: string, operation: Operation, options: RelayServiceOptions): Handler {
   const { codec, service, clock } = options;
   return async (edge, wire) => {
-    const call = await open(edge, wire, operation, false, options);
+    const call = await open(edge, wire, rpc, operation, options);
     if (call === undefined) return;
     const reply = await service(call);
     const body = reply.kind === 'whole' ? reply.body : await accumulate(reply.events);
@@ -82,7 +88,7 @@ function unary(operation: Operation, options: RelayServiceOptions): Handler {
 function streaming(options: RelayServiceOptions): Handler {
   const { codec, service, stream, clock } = options;
   return async (edge, wire) => {
-    const call = await open(edge, wire, 'messages', true, options);
+    const call = await open(edge, wire, 'CompleteStream', 'messages', options);
     if (call === undefined) return;
     const info = (): RelayInfo => relayInfo(call, clock.now());
     const delivery = new Delivery(edge, codec.createStreamEncoder(), info, stream, clock);
@@ -105,12 +111,12 @@ function eventsOf(reply: Reply): AsyncIterable<StreamEvent> | Iterable<StreamEve
 async function open(
   edge: EdgeCall,
   wire: Buffer,
+  rpc: string,
   operation: Operation,
-  wantsStream: boolean,
   { codec, authenticate, digest }: RelayServiceOptions,
 ): Promise<Call | undefined> {
   edge.operation = operation;
-  const { tenant } = await authenticate(edge.metadata, wire, edge.peer);
+  const { tenant } = await authenticate(edge.metadata, wire, edge.peer, rpc);
   edge.tenant = tenant;
   if (edge.isOver) return undefined;
   const decoded = codec.decodeRequest(operation, wire);
@@ -121,7 +127,7 @@ async function open(
     id: edge.id,
     operation,
     digest: () => (digested ??= digest(decoded.body)),
-    wantsStream,
+    wantsStream: rpc === 'CompleteStream',
     tenant,
     traceContext: traceContext(edge.metadata),
     deadline: edge.deadline,

@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { choice, duration, durationOrOff } from '../fields.ts';
 
+/** `p95`: a quantile of what was measured lately. */
+const quantile = z
+  .string()
+  .regex(/^p[1-9][0-9]?$/)
+  .transform((text) => ({ quantile: Number(text.slice(1)) / 100 }));
+
 const probe = z.strictObject({
   method: choice(['tcp', 'icmp', 'off'])
     .prefault('tcp')
@@ -17,18 +23,25 @@ export const routingSettings = z.strictObject({
     .describe(
       'Keeps calls with the same cacheable prompt prefix on one organization, where its prompt cache is; or off.',
     ),
-  hedge_after: durationOrOff({ min: '10ms' })
+  hedge_after: z
+    .union([quantile, durationOrOff({ min: '10ms' })], {
+      error: () => 'is neither a duration nor "off" nor a quantile. Write a time such as 2s, p95, or off.',
+    })
     .prefault('off')
-    .describe('Time without a first byte after which a second endpoint is asked as well; or off.'),
+    .describe(
+      'When a second endpoint is asked as well: after this time without a first byte, after a quantile of recent times (p95), or off.',
+    ),
   probe: probe.prefault({}).describe('Measurement of each region, which never spends a token.'),
 });
 
-/** How an endpoint is chosen. `hedgeAfterMs` is `Infinity` for never. */
+/** How an endpoint is chosen. `hedgeAfterMs` is `Infinity` for never; a quantile, where there is one, comes instead of it. */
 export function routingConfig(settings: z.output<typeof routingSettings>) {
+  const after = settings.hedge_after;
   return {
     strategy: settings.strategy,
     affinity: settings.affinity,
-    hedgeAfterMs: settings.hedge_after,
+    hedgeAfterMs: typeof after === 'number' ? after : Number.POSITIVE_INFINITY,
+    hedgeAfterQuantile: typeof after === 'number' ? undefined : after.quantile,
     probe: { method: settings.probe.method, intervalMs: settings.probe.interval },
   };
 }

@@ -1,0 +1,83 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { parseFaults } from '../simulator/faults/rules.ts';
+import { parseLatency } from '../simulator/latency.ts';
+import { parseLimits } from '../simulator/limits/rules.ts';
+import { defaultSimulatorOptions, type SimulatorOptions } from '../simulator/options.ts';
+import { parseOutputTokens } from '../simulator/output-length.ts';
+import { startSimulator } from '../simulator/simulator.ts';
+import { SpecError } from '../simulator/spec.ts';
+
+interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+interface SimulateOptions extends Pick<SimulatorOptions, 'latency' | 'faults' | 'outputTokens' | 'seed'> {
+  readonly listen: Listen;
+  readonly limit: SimulatorOptions['limits'];
+  readonly key: readonly string[];
+}
+
+/** `claude-relay simulate`: a stand-in for the Messages API. */
+export function simulateCommand(): Command {
+  const defaults = defaultSimulatorOptions;
+  return new Command('simulate')
+    .description('Serve a faithful stand-in for the Claude Messages API over HTTP, for trials, tests and load.')
+    .option('--listen <host:port>', 'where to listen', listen, { host: '127.0.0.1', port: 8080 })
+    .option(
+      '--latency <spec>',
+      'such as 200ms+20ms/token, or 300ms~100ms+50ms/event',
+      read(parseLatency),
+      defaults.latency,
+    )
+    .option(
+      '--limit <spec>',
+      'such as rpm=50,itpm=40k,otpm=8k;models=claude-opus-*,rpm=5',
+      read(parseLimits),
+      defaults.limits,
+    )
+    .option(
+      '--faults <spec>',
+      'such as 529:rate=5%;500:between=10s-20s;cut:after=8,rate=0.01',
+      read(parseFaults),
+      defaults.faults,
+    )
+    .option('--output-tokens <n or n-m>', 'length of an answer', read(parseOutputTokens), defaults.outputTokens)
+    .option('--key <key>', 'an API key to accept; repeat it for more (default: any)', collect, [])
+    .option('--seed <text>', 'what everything random follows from', defaults.seed)
+    .action(simulate);
+}
+
+async function simulate({ listen: address, limit, key, ...behaviour }: SimulateOptions): Promise<void> {
+  const simulator = await startSimulator({
+    ...defaultSimulatorOptions,
+    ...behaviour,
+    ...address,
+    limits: limit,
+    apiKeys: key.map((each) => ({ key: each })),
+  });
+  console.log(`SIMULATED Messages API on ${simulator.url} - no real model answers here`);
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void simulator.close());
+}
+
+/** A parser of the simulator as a parser of commander: what it cannot read is the caller's mistake. */
+function read<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (thrown) {
+      if (thrown instanceof SpecError) throw new InvalidArgumentError(thrown.message);
+      throw thrown;
+    }
+  };
+}
+
+function listen(text: string): Listen {
+  const [, host = '', port = ''] = /^\[?([^\]]+)\]?:(\d{1,5})$/.exec(text) ?? [];
+  if (host === '' || Number(port) > 65_535) throw new InvalidArgumentError('Write HOST:PORT, such as 127.0.0.1:8080.');
+  return { host, port: Number(port) };
+}
+
+function collect(value: string, earlier: readonly string[]): readonly string[] {
+  return [...earlier, value];
+}

@@ -1,0 +1,53 @@
+import type { Metadata } from '@grpc/grpc-js';
+import { Authenticator } from '../access/authenticator.ts';
+import { TenantDirectory, type TenantEntry } from '../access/directory.ts';
+import { MemoryQuotaStore } from '../access/memory-quota-store.ts';
+import { requireRpc } from '../access/permissions.ts';
+import { Quotas } from '../access/quota.ts';
+import type { Call } from '../completion/call.ts';
+import { priceBook } from '../completion/price.ts';
+import type { Usage } from '../completion/usage.ts';
+import type { TenantConfig } from '../config/sections/tenants.ts';
+import type { Authenticate } from '../server/relay-service.ts';
+
+/** Signatures that one tenant may send within the ten minutes for which they are remembered. */
+const SIGNATURES_PER_TENANT = 262_144;
+
+/** Who may call, and what they may use. */
+export function openAccess(tenants: readonly TenantConfig[]) {
+  const directory = new TenantDirectory(tenants.map(entryOf));
+  const authenticator = new Authenticator({ directory, now: Date.now, signaturesPerTenant: SIGNATURES_PER_TENANT });
+  const prices = priceBook();
+  const authenticate: Authenticate = (metadata, wire, peer, rpc) => {
+    const tenant = authenticator.authenticate({
+      metadata: (key) => joined(metadata, key),
+      body: wire,
+      certificate: peer.certificate,
+    });
+    requireRpc(tenant, rpc);
+    return { tenant: tenant.name };
+  };
+  return {
+    directory,
+    authenticate,
+    prices,
+    quotas: new Quotas(new MemoryQuotaStore(), Date.now),
+    priceOf: (call: Call, usage: Usage): number | undefined => prices.priceOf(call.model, usage, { at: Date.now() }),
+    replace: (next: readonly TenantConfig[]): void => directory.replace(next.map(entryOf)),
+  };
+}
+
+function entryOf(config: TenantConfig): TenantEntry {
+  const { tokenSha256, hmacSecret, ...tenant } = config;
+  return {
+    tenant,
+    tokenSha256: tokenSha256.map((digest) => digest.reveal()),
+    ...(hmacSecret === undefined ? {} : { hmacSecret }),
+  };
+}
+
+/** Values of a key that came more than once are joined, so that a second credential cannot hide behind the first. */
+function joined(metadata: Metadata, key: string): string | undefined {
+  const values = metadata.get(key);
+  return values.length === 0 ? undefined : values.join(', ');
+}
