@@ -159,7 +159,7 @@ const CASES: Readonly<Record<string, Case>> = {
     problems: [
       ['2:12', 'upstream.timeout', /not a duration\. .* such as 100ms/],
       ['3:15', 'cache.ttl', /not a duration/],
-      ['4:25', 'routing.hedge_after', /neither a duration nor "off"/],
+      ['4:25', 'routing.hedge_after', /A quantile such as p95, or off/],
       ['4:50', 'routing.probe.interval', /out of range. Use a duration from 100ms to 24d/],
       ['6:19', 'stream.flush_interval', /from 0ms to 5s/],
     ],

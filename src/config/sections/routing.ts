@@ -1,11 +1,19 @@
 import { z } from 'zod';
-import { choice, duration, durationOrOff } from '../fields.ts';
+import { choice, duration } from '../fields.ts';
 
-/** `p95`: a quantile of what was measured lately. */
-const quantile = z
-  .string()
-  .regex(/^p[1-9][0-9]?$/)
-  .transform((text) => ({ quantile: Number(text.slice(1)) / 100 }));
+const QUANTILE = /^p([1-9][0-9]?)$/;
+const hedgeDelay = duration({ min: '10ms' });
+
+/** A time, `off`, or `p95`: a quantile of what was measured lately. */
+const hedgeAfter = z.string().transform((value, context) => {
+  if (value === 'off') return Number.POSITIVE_INFINITY;
+  const percent = QUANTILE.exec(value)?.[1];
+  if (percent !== undefined) return { quantile: Number(percent) / 100 };
+  const { data, error } = hedgeDelay.safeParse(value);
+  if (data !== undefined) return data;
+  context.addIssue(`${error.issues[0]?.message ?? 'is wrong.'} A quantile such as p95, or off, will do too.`);
+  return z.NEVER;
+});
 
 const probe = z.strictObject({
   method: choice(['tcp', 'icmp', 'off'])
@@ -23,10 +31,7 @@ export const routingSettings = z.strictObject({
     .describe(
       'Keeps calls with the same cacheable prompt prefix on one organization, where its prompt cache is; or off.',
     ),
-  hedge_after: z
-    .union([quantile, durationOrOff({ min: '10ms' })], {
-      error: () => 'is neither a duration nor "off" nor a quantile. Write a time such as 2s, p95, or off.',
-    })
+  hedge_after: hedgeAfter
     .prefault('off')
     .describe(
       'When a second endpoint is asked as well: after this time without a first byte, after a quantile of recent times (p95), or off.',
