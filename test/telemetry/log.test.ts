@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Secret } from '../../src/completion/secret.ts';
+import { logOutput } from '../../src/telemetry/log-output.ts';
 import { createLog, describeError, type LogLevel } from '../../src/telemetry/log.ts';
 
 function capture(level: LogLevel = 'info') {
   const lines: string[] = [];
-  const log = createLog({ level, destination: { write: (line: string) => lines.push(line) } });
+  const log = createLog({ level, output: { write: (line) => lines.push(line), flush: () => {} } });
   return { log, lines, last: () => JSON.parse(lines.at(-1) ?? '{}') };
 }
 
@@ -70,4 +74,24 @@ test('a chain of causes without end is cut', () => {
   const error = new Error('loop');
   error.cause = error;
   assert.ok(JSON.stringify(describeError(error)).length < 20_000);
+});
+
+test('a flush puts every line into the file, in order', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'relay-log-'));
+  const path = join(folder, 'log');
+  const fd = openSync(path, 'w');
+  t.after(() => {
+    closeSync(fd);
+    rmSync(folder, { recursive: true });
+  });
+  const log = createLog({ level: 'info', output: logOutput(fd) });
+  for (let i = 0; i < 5_000; i++) log.call('info', { i, text: 'ünïcode' });
+  log.info('last');
+  log.flush();
+  const lines = readFileSync(path, 'utf8').trimEnd().split('\n');
+  assert.equal(lines.length, 5_001);
+  assert.deepEqual(
+    lines.slice(0, -1).map((line) => JSON.parse(line).i),
+    Array.from({ length: 5_000 }, (_, i) => i),
+  );
 });
