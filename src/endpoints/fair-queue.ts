@@ -11,6 +11,12 @@ export interface Waiting extends HeapNode {
   readonly cost: number;
   /** Virtual time at which its service begins. Written by the queue alone. */
   start: number;
+  /** How many came before it. Written by the queue alone. */
+  arrival: number;
+}
+
+function isBefore(a: Waiting, b: Waiting): boolean {
+  return a.start < b.start || (a.start === b.start && a.arrival < b.arrival);
 }
 
 /**
@@ -23,6 +29,7 @@ export class FairQueue<T extends Waiting> {
   readonly #finishes = new Map<string, number>();
   #virtualTime = 0;
   #length = 0;
+  #arrivals = 0;
 
   get length(): number {
     return this.#length;
@@ -30,6 +37,7 @@ export class FairQueue<T extends Waiting> {
 
   push(waiting: T): void {
     const finish = this.#finishes.get(waiting.tenant) ?? 0;
+    waiting.arrival = this.#arrivals++;
     waiting.start = Math.max(this.#virtualTime, finish);
     this.#finishes.set(waiting.tenant, waiting.start + waiting.cost / waiting.weight);
     this.#enter(waiting);
@@ -40,7 +48,7 @@ export class FairQueue<T extends Waiting> {
     let next: T | undefined;
     for (const [group, heap] of this.#groups) {
       const first = blocked.has(group) ? undefined : heap.peek();
-      if (first !== undefined && (next === undefined || first.start < next.start)) next = first;
+      if (first !== undefined && (next === undefined || isBefore(first, next))) next = first;
     }
     return next;
   }
@@ -48,7 +56,7 @@ export class FairQueue<T extends Waiting> {
   /** The one that would be served last. */
   last(): T | undefined {
     let last: T | undefined;
-    for (const waiting of this) if (last === undefined || waiting.start > last.start) last = waiting;
+    for (const waiting of this) if (last === undefined || isBefore(last, waiting)) last = waiting;
     return last;
   }
 
@@ -88,7 +96,7 @@ export class FairQueue<T extends Waiting> {
   #enter(waiting: T): void {
     let heap = this.#groups.get(waiting.group);
     if (heap === undefined) {
-      heap = new Heap<T>((a, b) => a.start < b.start);
+      heap = new Heap<T>(isBefore);
       this.#groups.set(waiting.group, heap);
     }
     heap.push(waiting);

@@ -9,6 +9,7 @@ import type { Prioritized, Priority } from './waiting-room.ts';
 export class Waiter implements Prioritized {
   heapIndex = -1;
   start = 0;
+  arrival = 0;
   group: string;
   readonly call: RoutedCall;
   readonly since: number;
