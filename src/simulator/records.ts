@@ -85,6 +85,7 @@ export class Records {
   #next = 0;
   readonly #tallies = new Map<string, OpenTally>();
   readonly #watchers = new Set<Watcher>();
+  readonly #idlers: (() => void)[] = [];
   readonly #counters = {
     requests: 0,
     answered: 0,
@@ -130,6 +131,12 @@ export class Records {
       this.#counters.rateLimited++;
     }
     this.notify(record);
+    if (this.#counters.open === 0) for (const resolve of this.#idlers.splice(0)) resolve();
+  }
+
+  /** Resolves once no request is under way. */
+  async noneOpen(): Promise<void> {
+    if (this.#counters.open > 0) await new Promise<void>((resolve) => this.#idlers.push(resolve));
   }
 
   /** Counts tokens of a request. */

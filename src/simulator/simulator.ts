@@ -58,6 +58,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     const hard = setTimeout(() => server.closeAllConnections(), options.closeGrace);
     await ended;
     clearTimeout(hard);
+    // Sockets tell the server of their end before they tell their requests.
+    await state.records.noneOpen();
   }
 
   return {

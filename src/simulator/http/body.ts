@@ -16,31 +16,22 @@ function tooLarge(): ApiError {
 }
 
 /**
- * Reads a body of at most `limit` bytes. Throws the API's 413 beyond it, and ClientGone. What is left of an oversized
- * body is for Node to discard once the answer is out.
+ * Reads a body of at most `limit` bytes. Throws ClientGone, and beyond the limit the API's 413, once all of the body has
+ * come and been thrown away: a client that is still writing might never read an answer.
  */
 function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    if (Number(request.headers['content-length'] ?? 0) > limit) {
-      reject(tooLarge());
-      return;
-    }
-    const chunks: Buffer[] = [];
+    let chunks: Buffer[] = [];
     let length = 0;
-    const onData = (chunk: Buffer): void => {
+    request.on('data', (chunk: Buffer) => {
       length += chunk.length;
-      if (length <= limit) {
-        chunks.push(chunk);
-        return;
-      }
-      request.off('data', onData);
-      request.resume();
-      reject(tooLarge());
-    };
-    request.on('data', onData);
+      if (length <= limit) chunks.push(chunk);
+      else chunks = [];
+    });
     request.once('end', () => {
       const [only] = chunks;
-      resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, length));
+      if (length > limit) reject(tooLarge());
+      else resolve(only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks, length));
     });
     const onGone = (): void => {
       if (!request.complete) reject(new ClientGone());
