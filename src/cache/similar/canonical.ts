@@ -32,17 +32,11 @@ const ABOUT_WRITING =
 function isEnglish(raws: readonly Raw[]): boolean {
   let known = 0;
   let all = 0;
-  for (const raw of raws) {
-    if (!/\p{L}/u.test(raw.core) || raw.core.includes(MARK)) continue;
+  for (const { core, isWord: wordlike } of raws) {
+    if (!wordlike && (!/\p{L}/u.test(core) || core.includes(MARK))) continue;
     all++;
-    if (
-      raw.isWord &&
-      raw.core
-        .toLowerCase()
-        .split(/[-']/)
-        .every((part) => part.length < 2 || isWord(part))
-    )
-      known++;
+    const lower = core.toLowerCase();
+    if (isWord(lower) || (wordlike && lower.split(/[-']/).every((part) => part.length < 2 || isWord(part)))) known++;
   }
   return known >= 2 && known >= all * 0.6;
 }

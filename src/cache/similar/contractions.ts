@@ -37,9 +37,11 @@ const ENDINGS: readonly (readonly [RegExp, string])[] = [
 export function expand(word: string): string {
   const known = Object.hasOwn(IRREGULAR, word) ? IRREGULAR[word] : undefined;
   if (known !== undefined) return known;
-  const negated = NEGATED.exec(word) ?? NEGATED_BARE.exec(word);
+  const bare = !word.includes("'");
+  if (bare && !word.endsWith('nt')) return word;
+  const negated = (bare ? NEGATED_BARE : NEGATED).exec(word);
   if (negated !== null) return `${negated[1]} not`;
-  if (!word.includes("'")) return word;
+  if (bare) return word;
   const subject = PRONOUN_IS.exec(word);
   if (subject !== null) return `${subject[1]} is`;
   for (const [pattern, replacement] of ENDINGS) {

@@ -8,6 +8,7 @@ import { hash as digest } from 'node:crypto';
 import { canonicalise, MAX_FOLDED_LENGTH, type Canonical } from './canonical.ts';
 import { BANDS, createMinHash, hashText, mix } from './minhash.ts';
 import { mayShareCanonical } from './share.ts';
+import { prepareVocabulary } from './vocabulary/vocabulary.ts';
 
 export interface SimilarIndexOptions {
   /** Entries held at most; the oldest goes when another comes. */
@@ -60,6 +61,7 @@ export class SimilarIndex {
   constructor(options: SimilarIndexOptions = SIMILAR_INDEX_DEFAULTS) {
     this.#options = options;
     this.#bands = createMinHash(options.seed);
+    prepareVocabulary();
   }
 
   /** Entries held. */

@@ -53,12 +53,37 @@ function besideI(previous: string | undefined, next: string | undefined): boolea
   );
 }
 
-function foldWord(word: string, near: Surroundings, previous: string | undefined, next: string | undefined): string {
-  if (PLAIN_WORD.test(word) && word !== 'i') return word;
+interface Place {
+  readonly sentenceStart: boolean;
+  readonly shouting: boolean;
+  /** The word before bears a capital that is not a sentence's. */
+  readonly nameBefore: boolean;
+}
+
+function isCapitalised(raw: Raw | undefined): boolean {
+  return raw !== undefined && /^\p{Lu}\p{L}/u.test(raw.core);
+}
+
+function isNumber(raw: Raw | undefined): boolean {
+  return raw !== undefined && NUMBER.test(raw.before + raw.core + raw.after);
+}
+
+function foldWord(raws: readonly Raw[], at: number, place: Place): string {
+  const word = raws[at]?.core ?? '';
+  const previous = raws[at - 1];
+  const next = raws[at + 1];
   // `I` is the pronoun beside its verb; elsewhere it may be a current, a numeral or a variable.
-  if (/^i'/i.test(word) || (/^i$/i.test(word) && besideI(previous, next))) return word.toLowerCase();
-  return word.replace(/\p{L}+/gu, (part, at: number) =>
-    foldCase(part, at === 0 ? near : { ...near, sentenceStart: false }),
+  if (/^i'/i.test(word) || (/^i$/i.test(word) && besideI(previous?.core, next?.core))) return word.toLowerCase();
+  const afterNumber = isNumber(previous);
+  const near: Surroundings = {
+    sentenceStart: place.sentenceStart,
+    shouting: place.shouting,
+    afterNumber,
+    besideNumber: afterNumber || isNumber(next),
+    besideCapital: place.nameBefore || isCapitalised(next),
+  };
+  return word.replace(/\p{L}+/gu, (part, offset: number) =>
+    foldCase(part, offset === 0 ? near : { ...near, sentenceStart: false }),
   );
 }
 
@@ -67,49 +92,34 @@ function readWords(request: string): Raw[] {
   return raws.map((raw, at) => withoutAcronymStops(raw, raws[at - 1], raws[at + 1]));
 }
 
-function isCapitalised(raw: Raw | undefined): boolean {
-  return raw !== undefined && /^\p{Lu}\p{L}/u.test(raw.core);
-}
-
 /** The words of an English request (single spaces, verbatim stretches marked), folded. */
 export function readTokens(request: string): Token[] {
   const raws = readWords(request);
   const shouting =
     raws.filter((raw) => raw.isWord).length >= 4 && raws.every((raw) => raw.core === raw.core.toUpperCase());
   const tokens: Token[] = [];
-  let sentenceStart = true;
-  let previousStarted = true;
+  let startsNext = true;
+  let nameBefore = false;
   for (const [at, raw] of raws.entries()) {
-    const previous = raws[at - 1];
-    const next = raws[at + 1];
-    const whole = raw.before + raw.core + raw.after;
-    const startsHere = sentenceStart;
-    const nameBefore = isCapitalised(previous) && !previousStarted;
-    previousStarted = startsHere;
-    sentenceStart = SENTENCE_END.test(whole) && !ABBREVIATION.test(raw.core + raw.after.slice(0, 1));
+    const { before, core, after } = raw;
+    const place: Place = { sentenceStart: startsNext, shouting, nameBefore };
+    nameBefore = !place.sentenceStart && isCapitalised(raw);
+    startsNext = SENTENCE_END.test(after) && !ABBREVIATION.test(core + after.slice(0, 1));
     if (!raw.isWord) {
-      tokens.push({ text: whole, plain: undefined });
+      startsNext ||= SENTENCE_END.test(core);
+      tokens.push({ text: before + core + after, plain: undefined });
       continue;
     }
-    if (startsHere && /^(?:please|kindly)$/i.test(raw.core) && raw.after === '' && next !== undefined) {
-      sentenceStart = true;
+    if (place.sentenceStart && after === '' && at + 1 < raws.length && /^(?:please|kindly)$/i.test(core)) {
+      startsNext = true;
       continue;
     }
-    const afterNumber = previous !== undefined && NUMBER.test(previous.before + previous.core + previous.after);
-    const beforeNumber = next !== undefined && NUMBER.test(next.before + next.core + next.after);
-    const near = {
-      sentenceStart: startsHere,
-      shouting,
-      afterNumber,
-      besideCapital: nameBefore || isCapitalised(next),
-      besideNumber: afterNumber || beforeNumber,
-    };
-    const folded = foldWord(raw.core, near, previous?.core, next?.core);
-    const name = !startsHere && !shouting && raw.core !== raw.core.toLowerCase();
-    const words = expand(folded).split(' ');
+    const small = PLAIN_WORD.test(core);
+    const words = expand(small && core !== 'i' ? core : foldWord(raws, at, place)).split(' ');
+    const name = !small && !place.sentenceStart && !shouting;
     for (const [index, word] of words.entries()) {
-      const text = (index === 0 ? raw.before : '') + word + (index === words.length - 1 ? raw.after : '');
-      const plain = !name && words.length === 1 && PLAIN_WORD.test(word);
+      const text = (index === 0 ? before : '') + word + (index === words.length - 1 ? after : '');
+      const plain = !name && words.length === 1 && (small || PLAIN_WORD.test(word));
       tokens.push({ text, plain: plain ? word : undefined });
     }
   }
