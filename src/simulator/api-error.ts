@@ -12,10 +12,12 @@ export type ErrorType =
   | 'overloaded_error'
   | 'conflict_error';
 
+/** `error.details`: the finest distinction that the API makes. */
 export interface ErrorDetails {
   readonly error_code: string;
 }
 
+/** What an error carries beyond status, type and message. */
 export interface ApiErrorOptions {
   readonly details?: ErrorDetails | null;
   /** Headers beside those of every answer, e.g. `retry-after`. */

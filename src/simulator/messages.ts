@@ -15,7 +15,7 @@ import { validateCountTokens, validateMessages } from './validation/request.ts';
 import { answerPlainly, meetFaults, readJson, sendAnswer, type Visit, validationContext } from './visit.ts';
 
 /** 32 MB (reference 1). */
-export const LARGEST_BODY = 32 * 1024 * 1024;
+const LARGEST_BODY = 32 * 1024 * 1024;
 
 const STREAM_MEMBER = /"stream"\s*:\s*(?:true|false|null)\s*,|,\s*"stream"\s*:\s*(?:true|false|null)/g;
 

@@ -1,5 +1,6 @@
 /** The parts of a Messages request that the simulator reads, after validation has found it well-formed. */
 
+/** A cache breakpoint; `ttl` is 5m when absent. */
 export interface CacheControl {
   readonly type: 'ephemeral';
   readonly ttl?: '5m' | '1h';
@@ -20,12 +21,14 @@ export interface RequestBlock {
   readonly data?: string;
 }
 
+/** One message of a conversation. */
 export interface RequestMessage {
   readonly role: 'user' | 'assistant' | 'system';
   /** Absent only in system messages. */
   readonly content?: string | readonly RequestBlock[];
 }
 
+/** A tool of the user or, by its `type`, of the API. */
 export interface RequestTool {
   readonly type?: string | null;
   /** Absent in toolsets. */
@@ -36,18 +39,21 @@ export interface RequestTool {
   readonly allowed_callers?: readonly string[];
 }
 
+/** Whether tools may, must or must not be called. */
 export interface ToolChoice {
   readonly type: 'auto' | 'any' | 'tool' | 'none';
   readonly name?: string;
   readonly disable_parallel_tool_use?: boolean;
 }
 
+/** Whether and how the model thinks; `budget_tokens` only with `enabled`. */
 export interface ThinkingConfig {
   readonly type: 'adaptive' | 'enabled' | 'disabled' | 'between_tools';
   readonly budget_tokens?: number;
   readonly display?: 'summarized' | 'omitted' | 'updates' | null;
 }
 
+/** How hard the model tries, and the JSON Schema that its answer must satisfy. */
 export interface OutputConfig {
   readonly effort?: 'low' | 'medium' | 'high' | 'xhigh' | 'max' | null;
   readonly format?: { readonly schema: Readonly<Record<string, unknown>> } | null;

@@ -14,6 +14,7 @@ export type Action =
   | 'list_models'
   | 'get_model';
 
+/** Where a request goes. */
 export interface Route {
   readonly endpoint: Endpoint;
   readonly action: Action;

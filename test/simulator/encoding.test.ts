@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
 import { buffer, text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import {
@@ -34,7 +34,7 @@ function exchange(target: Simulator, headers: Record<string, string>, body: Buff
     agent: false,
   });
   outgoing.end(body);
-  return once(outgoing, 'response') as Promise<[import('node:http').IncomingMessage]>;
+  return once(outgoing, 'response') as Promise<[IncomingMessage]>;
 }
 
 const PLAIN = Buffer.from(JSON.stringify(HELLO));

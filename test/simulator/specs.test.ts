@@ -43,7 +43,7 @@ test('a latency has a first byte, a step and jitter', () => {
   });
   refuses(() => parseLatency('200ms+20ms'), /"20ms" must end in \/token or \/event/);
   refuses(() => parseLatency('fast'), /"fast" is not a duration/);
-  refuses(() => parseLatency('1ms+1ms\/token+1ms'), /write FIRST_BYTE/);
+  refuses(() => parseLatency('1ms+1ms/token+1ms'), /write FIRST_BYTE/);
 });
 
 test('output tokens are a number or a range', () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import type { Simulator } from '../../src/simulator/simulator.ts';
-import { call, HEADERS, HELLO, post, start } from './client.ts';
+import { call, HELLO, post, start } from './client.ts';
 
 let simulator: Simulator;
 
@@ -293,7 +295,6 @@ test('unknown paths and methods are refused, query strings are not', async () =>
   );
   assert.equal((await call(simulator, '/v1/models?limit=1&after_id=nobody')).status, 400);
   assert.equal((await post(simulator, HELLO, {}, '/v1/messages?beta=true')).status, 200);
-  assert.equal(HEADERS['anthropic-version'], '2026-10-21');
 });
 
 test('every answer says that it is simulated, and whose it is', async () => {
@@ -310,4 +311,10 @@ test('every answer says that it is simulated, and whose it is', async () => {
   const headers = (await post(simulator, HELLO)).headers;
   assert.match(headers.get('anthropic-organization-id') ?? '', uuid);
   assert.match(headers.get('anthropic-workspace-id') ?? '', /^wrkspc_/);
+});
+
+test('what is no HTTP is refused by name too', async () => {
+  const socket = connect(simulator.port, '127.0.0.1');
+  socket.write('nonsense\r\n\r\n');
+  assert.match(await readText(socket), /^HTTP\/1\.1 400 Bad Request\r\n[^]*x-claude-relay-simulator: true\r\n/);
 });

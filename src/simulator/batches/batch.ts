@@ -41,6 +41,7 @@ export interface BatchTerms {
   readonly betas: readonly string[];
 }
 
+/** A batch from its creation to its archive. */
 export class Batch {
   readonly id: string;
   readonly terms: BatchTerms;

@@ -40,6 +40,7 @@ const HTTP_FAULTS = {
 /** Kinds whose answer is an error body of the API. */
 export type HttpFaultKind = keyof typeof HTTP_FAULTS;
 
+/** All kinds of the table above. */
 export const HTTP_FAULT_KINDS = Object.keys(HTTP_FAULTS) as readonly HttpFaultKind[];
 
 /** The error that the kind stands for. `retryAfter` (seconds) overrides the kind's own. */

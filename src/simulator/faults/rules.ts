@@ -36,8 +36,10 @@ const CONNECTION_FAULT_KINDS = [
   'stall',
 ] as const;
 
+/** What can go wrong. */
 export type FaultKind = HttpFaultKind | (typeof CONNECTION_FAULT_KINDS)[number];
 
+/** All kinds, in the order in which a usage text should list them. */
 export const FAULT_KINDS: readonly FaultKind[] = [...HTTP_FAULT_KINDS, ...CONNECTION_FAULT_KINDS];
 
 /** A fault, and when it strikes: whenever all conditions that are given hold. */

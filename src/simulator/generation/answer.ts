@@ -24,6 +24,7 @@ export interface ThinkingAnswer {
   readonly signature: string;
 }
 
+/** A thinking block that nobody may read; `data` is opaque. */
 export interface RedactedAnswer {
   readonly kind: 'redacted_thinking';
   readonly data: string;
@@ -40,6 +41,7 @@ export interface ToolUseAnswer {
   readonly input: unknown;
 }
 
+/** Any block of an answer. */
 export type AnswerBlock = TextAnswer | ThinkingAnswer | RedactedAnswer | ToolUseAnswer;
 
 /** A whole answer, before it is spelled as JSON or as events. */

@@ -20,6 +20,7 @@ import {
 } from 'node:zlib';
 import { ApiError, invalidRequest } from '../api-error.ts';
 
+/** A `content-encoding` that the simulator knows, in both directions. */
 export type ContentEncoding = 'gzip' | 'deflate' | 'br' | 'zstd';
 
 type Transform = (bytes: Buffer, limit: number) => Promise<Buffer>;

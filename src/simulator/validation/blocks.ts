@@ -15,6 +15,7 @@ import {
   tagged,
 } from './check.ts';
 
+/** `cache_control`, wherever it may stand. */
 export const cacheControl: Check = nullable(object({ type: oneOf('ephemeral') }, { ttl: oneOf('5m', '1h') }));
 
 const citationsConfig: Check = object({}, { enabled: boolean });

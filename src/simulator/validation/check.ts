@@ -31,7 +31,9 @@ export function within(name: string | number, inner: Problem | undefined): Probl
   return { path: inner.path === '' ? String(name) : `${name}.${inner.path}`, message: inner.message };
 }
 
+/** The complaint about a field that is missing. */
 export const REQUIRED: Problem = problem('Field required');
+/** The complaint about a field that nobody knows. */
 export const EXTRA: Problem = problem('Extra inputs are not permitted');
 
 const NOT_A_STRING = problem('Input should be a valid string');
@@ -41,9 +43,13 @@ const NOT_A_NUMBER = problem('Input should be a valid number');
 const NOT_AN_OBJECT = problem('Input should be an object');
 const NOT_A_LIST = problem('Input should be a valid list');
 
+/** Any JSON value. */
 export const anything: Check = () => undefined;
+/** A string. */
 export const string: Check = (value) => (typeof value === 'string' ? undefined : NOT_A_STRING);
+/** True or false. */
 export const boolean: Check = (value) => (typeof value === 'boolean' ? undefined : NOT_A_BOOLEAN);
+/** An object of any fields. */
 export const anyObject: Check = (value) => (isObject(value) ? undefined : NOT_AN_OBJECT);
 
 /** A number, whole or not, of the closed range. */
