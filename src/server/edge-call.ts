@@ -31,10 +31,12 @@ const MESSAGE_OVERHEAD_BYTES = 256;
 /** A caller's own deadline timer and the relay's fire at about the same time; a cancellation this close was the deadline. */
 const DEADLINE_SLACK_MS = 20;
 
+const NO_METADATA = new GrpcMetadata();
+
 /** Who is at the other end, as far as the transport knows. */
 export interface Peer {
   /** Address and port, e.g. `10.0.0.7:51234`. */
-  readonly address: string;
+  readonly address: () => string;
   /** The verified client certificate; absent without mTLS. Parses it anew on each call: ask once. */
   readonly certificate: () => PeerCertificate | undefined;
 }
@@ -70,7 +72,7 @@ export class EdgeCall implements Listener {
   readonly trace: RelayInfoTrace;
   /** Set once headers have come. */
   id = '';
-  metadata: Metadata = new GrpcMetadata();
+  metadata: Metadata = NO_METADATA;
   /** Set by the handler as soon as it knows them: refusals tell of them. */
   operation: Operation | undefined;
   tenant: string | undefined;
@@ -114,7 +116,7 @@ export class EdgeCall implements Listener {
 
   get peer(): Peer {
     const grpc = this.#grpc;
-    return { address: grpc.getPeer(), certificate: () => grpc.getAuthContext().sslPeerCertificate };
+    return { address: () => grpc.getPeer(), certificate: () => grpc.getAuthContext().sslPeerCertificate };
   }
 
   onReceiveMetadata(metadata: Metadata): void {

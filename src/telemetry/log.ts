@@ -1,6 +1,6 @@
 /** The log: one JSON object a line. Never prompts, keys or tokens: see `REDACTED`, `Secret` and `describeError`. */
 import { pino, stdTimeFunctions } from 'pino';
-import type { LogOutput } from './log-output.ts';
+import { type LogOutput, logOutput } from './log-output.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
@@ -17,17 +17,19 @@ export interface Log {
 
 export interface LogOptions {
   readonly level: LogLevel;
-  readonly output: LogOutput;
+  /** Standard output by default. */
+  readonly output?: LogOutput;
 }
 
 /** Fields that are masked wherever they turn up in what is logged, up to two objects deep. */
 const SECRET_FIELDS = ['authorization', 'api_key', 'apiKey', 'x-api-key', 'secret', 'token', 'password', 'hmac_secret'];
 const REDACTED = SECRET_FIELDS.flatMap((field) => [`["${field}"]`, `*["${field}"]`, `*.*["${field}"]`]);
 
+const STDOUT = 1;
 const MAX_TEXT = 500;
 
 /** Opens the log. */
-export function createLog({ level, output }: LogOptions): Log {
+export function createLog({ level, output = logOutput(STDOUT) }: LogOptions): Log {
   const general = pino(
     {
       level,

@@ -70,7 +70,7 @@ test('authentication sees the request bytes as they came, before anything is dec
   await using relay = await startRelay(async () => whole(''), {
     relay: {
       authenticate: async (metadata, wire, peer) => {
-        seen.push(`${String(metadata.get('authorization')[0])} ${wire.toString()} ${peer.address.split(':')[0]}`);
+        seen.push(`${String(metadata.get('authorization')[0])} ${wire.toString()} ${peer.address().split(':')[0]}`);
         throw new RelayError('UNAUTHENTICATED', 'Send a token.');
       },
     },
