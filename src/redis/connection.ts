@@ -188,7 +188,8 @@ export class RedisConnection {
     if (!(thrown instanceof ErrorReply)) return new RedisUnavailable('lost', codeOf(thrown));
     this.#heard();
     const code = codeOf(thrown);
-    if (++this.#refusals >= REFUSALS) this.#down(code);
+    // Speaks of one key, not of Redis.
+    if (code !== 'WRONGTYPE' && ++this.#refusals >= REFUSALS) this.#down(code);
     return new RedisUnavailable('refused', code);
   }
 
