@@ -11,7 +11,7 @@ import { type Amounts, amounts } from './limit-set.ts';
 import type { Overloads } from './overloads.ts';
 import type { Pacer, Reservation } from './pacer.ts';
 import { readRateLimits } from './rate-limit-headers.ts';
-import type { Route } from './router.ts';
+import { homeOf, type Route } from './router.ts';
 import type { Suspects } from './suspects.ts';
 
 /** What a lease needs of the pool that gave it. */
@@ -82,7 +82,8 @@ export class Lease {
 
   /** Whether sealed values of the answer must be noted: the next turn would look for their maker at its home. */
   get isAway(): boolean {
-    return this.#route.home !== undefined && this.#route.home !== this.endpoint.organization;
+    const home = homeOf(this.#route);
+    return home !== undefined && home !== this.endpoint.organization;
   }
 
   noteSeal(seal: string): void {

@@ -20,10 +20,10 @@ export interface Route {
   readonly version: number;
   readonly lane: Lane;
   readonly region: string;
-  /** Affinity key; undefined where affinity is off. */
+  /** Key by which the conversation belongs to an organization; undefined for what is none. */
+  readonly conversation: number | undefined;
+  /** The same where the call is to be sent by it; undefined where affinity is off. */
   readonly key: number | undefined;
-  /** The organization that the conversation belongs to by its key. */
-  readonly home: Organization | undefined;
   /** The only organization that can read the sealed blocks in the history. */
   readonly only: Organization | undefined;
   readonly cost: Amounts;
@@ -94,28 +94,29 @@ export class Router {
     const { region, affinityKey } = call.routing;
     if (region !== '' && lane.tiers.length > 0 && !lane.tiers.some((tier) => tier.regions.has(region)))
       throw this.#unknownRegion();
-    const key = affinityKey === '' ? conversationKey(call.body) : hash32(affinityKey);
-    const [tier] = lane.tiers.filter((tier) => region === '' || tier.regions.has(region));
-    const home = tier === undefined || call.operation !== 'messages' ? undefined : homeIn(tier, region, key);
+    const conversation =
+      call.operation !== 'messages' ? undefined : affinityKey === '' ? conversationKey(call.body) : hash32(affinityKey);
     const estimate = this.#estimateFor(modelClass(call.operation, call.model));
     return {
       version: this.#version,
       lane,
       region,
-      key: home !== undefined && (affinityKey !== '' || this.#options.affinity !== 'off') ? key : undefined,
-      home,
-      only: call.operation === 'messages' ? this.#onlyFor(call.body, lane, home) : undefined,
+      conversation,
+      key: affinityKey !== '' || this.#options.affinity !== 'off' ? conversation : undefined,
+      only: call.operation === 'messages' ? this.#onlyFor(call.body, lane, region, conversation) : undefined,
       cost: estimate.of(call),
       estimate,
     };
   }
 
-  #onlyFor(body: string, lane: Lane, home: Organization | undefined): Organization | undefined {
+  #onlyFor(body: string, lane: Lane, region: string, conversation: number | undefined): Organization | undefined {
     if (this.#organizations.size < 2) return undefined;
     const seal = firstSeal(body);
     if (seal === undefined) return undefined;
     const maker = this.#organizations.get(this.#makers.get(seal) ?? '');
-    return maker !== undefined && lane.tiers.some((tier) => tier.byOrganization.has(maker)) ? maker : home;
+    return maker !== undefined && lane.tiers.some((tier) => tier.byOrganization.has(maker))
+      ? maker
+      : homeOf({ lane, region, conversation });
   }
 
   #laneFor(call: RoutedCall): Lane {
@@ -171,6 +172,16 @@ export class Router {
       violations: [{ field: 'relay.region', description: `must be empty or one of: ${regions}` }],
     });
   }
+}
+
+/** The organization that a conversation belongs to by its key, whether or not it has room. */
+export function homeOf({
+  lane,
+  region,
+  conversation,
+}: Pick<Route, 'lane' | 'region' | 'conversation'>): Organization | undefined {
+  const tier = lane.tiers.find((tier) => region === '' || tier.regions.has(region));
+  return tier === undefined ? undefined : homeIn(tier, region, conversation);
 }
 
 /** Listing models names no model: every account may. */

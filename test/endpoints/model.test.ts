@@ -107,7 +107,8 @@ interface Sent {
   readonly organization: string;
   readonly region: string;
   readonly model: string;
-  readonly input: number;
+  /** Input tokens that the upstream counts: none once it has refused. */
+  input: number;
   /** Whether it was the trial of a half-open breaker. */
   readonly trial: boolean;
   readonly end: (how: Ending, retryAfter: number) => void;
@@ -199,7 +200,10 @@ class World {
         else if (how === 'broken') {
           resolve(held.reply);
           setImmediate(() => held.settle({ outcome: 'failed', error: unavailable(), usage: {} }));
-        } else reject(this.#failure(how, sent, retryAfter));
+        } else {
+          sent.input = 0;
+          reject(this.#failure(how, sent, retryAfter));
+        }
       },
     };
     this.sent.push(sent);
