@@ -1,4 +1,4 @@
-import { Gcra } from './gcra.ts';
+import { GcraBank } from './gcra.ts';
 import type { LimitKind, ToldLimit } from './rate-limit-headers.ts';
 
 /** What one call takes of each kind of limit; `tokens` is input and output together. */
@@ -35,58 +35,67 @@ export class LimitSet {
   /** Calls under way at most. */
   readonly concurrent: number;
   inFlight = 0;
-  readonly #buckets: { readonly kind: LimitKind; readonly bucket: Gcra }[] = [];
+  readonly #buckets = new GcraBank(KINDS.length);
   readonly #burstMs: number;
 
   /** @param burstMs the burst, as the time in which the even flow would bring as much */
   constructor(limits: Omit<ConfiguredLimits, 'models'>, burstMs: number) {
     this.concurrent = limits.concurrentRequests ?? Number.POSITIVE_INFINITY;
     this.#burstMs = burstMs;
-    if (limits.requestsPerMinute !== undefined) this.#add('requests', limits.requestsPerMinute);
-    if (limits.inputTokensPerMinute !== undefined) this.#add('input_tokens', limits.inputTokensPerMinute);
-    if (limits.outputTokensPerMinute !== undefined) this.#add('output_tokens', limits.outputTokensPerMinute);
+    const { requestsPerMinute = 0, inputTokensPerMinute = 0, outputTokensPerMinute = 0 } = limits;
+    this.#setLimit('requests', requestsPerMinute, 0);
+    this.#setLimit('input_tokens', inputTokensPerMinute, 0);
+    this.#setLimit('output_tokens', outputTokensPerMinute, 0);
   }
 
   /** Milliseconds until a call may pass; Infinity while only the end of another one can let it. */
   waitFor(cost: Amounts, now: number): number {
     if (this.inFlight >= this.concurrent) return Number.POSITIVE_INFINITY;
-    let wait = 0;
-    for (const { kind, bucket } of this.#buckets) wait = Math.max(wait, bucket.waitFor(cost[kind], now));
-    return wait;
+    return Math.max(
+      this.#buckets.waitFor(0, cost.requests, now),
+      this.#buckets.waitFor(1, cost.input_tokens, now),
+      this.#buckets.waitFor(2, cost.output_tokens, now),
+      this.#buckets.waitFor(3, cost.tokens, now),
+    );
   }
 
   take(cost: Amounts, now: number): void {
     this.inFlight++;
-    for (const { kind, bucket } of this.#buckets) bucket.take(cost[kind], now);
+    this.#buckets.take(0, cost.requests, now);
+    this.#buckets.take(1, cost.input_tokens, now);
+    this.#buckets.take(2, cost.output_tokens, now);
+    this.#buckets.take(3, cost.tokens, now);
   }
 
   /** Ends a call: gives its permit back, and of what was taken what was not used (used more: takes the rest). */
   release(taken: Amounts, used: Amounts): void {
     this.inFlight--;
-    for (const { kind, bucket } of this.#buckets) bucket.giveBack(taken[kind] - used[kind]);
+    this.#buckets.giveBack(0, taken.requests - used.requests);
+    this.#buckets.giveBack(1, taken.input_tokens - used.input_tokens);
+    this.#buckets.giveBack(2, taken.output_tokens - used.output_tokens);
+    this.#buckets.giveBack(3, taken.tokens - used.tokens);
   }
 
   /** Takes the upstream's word for a limit and what is left of it. */
   learn({ kind, limit, remaining, resetIn }: ToldLimit, now: number): void {
-    const bucket = this.#buckets.find((known) => known.kind === kind)?.bucket ?? this.#add(kind, limit);
-    bucket.resize(limit, this.#burst(limit), now);
+    this.#setLimit(kind, limit, now);
     if (remaining === undefined) return;
     // The bucket fills evenly and is full at its reset: one that is empty and fills later than that starts later.
     const short = remaining === 0 && resetIn !== undefined ? Math.min(0, limit * (1 - resetIn / 60_000)) : 0;
-    bucket.lowerTo(remaining + short, now);
+    this.#buckets.lowerTo(KINDS.indexOf(kind), remaining + short, now);
   }
 
   state(now: number): LimitState[] {
-    return this.#buckets.map(({ kind, bucket }) => ({ kind, limit: bucket.limit, available: bucket.available(now) }));
+    return KINDS.flatMap((kind, bucket) => {
+      const limit = this.#buckets.limit(bucket);
+      return limit === 0 ? [] : [{ kind, limit, available: this.#buckets.available(bucket, now) }];
+    });
   }
 
-  #add(kind: LimitKind, limit: number): Gcra {
-    const bucket = new Gcra(limit, this.#burst(limit));
-    this.#buckets.push({ kind, bucket });
-    return bucket;
-  }
-
-  #burst(limit: number): number {
-    return (limit * this.#burstMs) / 60_000;
+  #setLimit(kind: LimitKind, limit: number, now: number): void {
+    this.#buckets.setLimit(KINDS.indexOf(kind), limit, (limit * this.#burstMs) / 60_000, now);
   }
 }
+
+/** In the order of their buckets. */
+const KINDS: readonly LimitKind[] = ['requests', 'input_tokens', 'output_tokens', 'tokens'];

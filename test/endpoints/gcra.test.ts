@@ -1,57 +1,69 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Gcra } from '../../src/endpoints/gcra.ts';
+import { GcraBank } from '../../src/endpoints/gcra.ts';
+
+function bucketOf(limit: number, burst: number): GcraBank {
+  const bank = new GcraBank(1);
+  bank.setLimit(0, limit, burst, 0);
+  return bank;
+}
+
+test('without a limit everything passes', () => {
+  const bank = new GcraBank(2);
+  bank.take(1, 1e9, 0);
+  assert.equal(bank.waitFor(1, 1e9, 0), 0);
+});
 
 test('an even flow at the limit passes and one more does not', () => {
-  const bucket = new Gcra(60, 1);
+  const bucket = bucketOf(60, 1);
   for (let second = 0; second < 120; second++) {
-    assert.equal(bucket.waitFor(1, second * 1000), 0);
-    bucket.take(1, second * 1000);
-    assert.equal(bucket.waitFor(1, second * 1000), 1000);
+    assert.equal(bucket.waitFor(0, 1, second * 1000), 0);
+    bucket.take(0, 1, second * 1000);
+    assert.equal(bucket.waitFor(0, 1, second * 1000), 1000);
   }
 });
 
 test('after a pause one burst passes at once, and no more', () => {
-  const bucket = new Gcra(60, 5);
+  const bucket = bucketOf(60, 5);
   for (let call = 0; call < 5; call++) {
-    assert.equal(bucket.waitFor(1, 0), 0);
-    bucket.take(1, 0);
+    assert.equal(bucket.waitFor(0, 1, 0), 0);
+    bucket.take(0, 1, 0);
   }
-  assert.equal(bucket.waitFor(1, 0), 1000);
-  assert.equal(bucket.available(0), 0);
+  assert.equal(bucket.waitFor(0, 1, 0), 1000);
+  assert.equal(bucket.available(0, 0), 0);
 });
 
 test('a call larger than the burst passes when the bucket is full and is paid for in full', () => {
-  const bucket = new Gcra(60, 5);
-  bucket.take(1, 0);
-  assert.equal(bucket.waitFor(20, 0), 1000);
-  assert.equal(bucket.waitFor(20, 1000), 0);
-  bucket.take(20, 1000);
-  assert.equal(bucket.waitFor(1, 1000), 16_000);
+  const bucket = bucketOf(60, 5);
+  bucket.take(0, 1, 0);
+  assert.equal(bucket.waitFor(0, 20, 0), 1000);
+  assert.equal(bucket.waitFor(0, 20, 1000), 0);
+  bucket.take(0, 20, 1000);
+  assert.equal(bucket.waitFor(0, 1, 1000), 16_000);
 });
 
 test('what was taken and not used can be taken again', () => {
-  const bucket = new Gcra(60, 5);
-  bucket.take(5, 0);
-  bucket.giveBack(3);
-  assert.equal(bucket.available(0), 3);
+  const bucket = bucketOf(60, 5);
+  bucket.take(0, 5, 0);
+  bucket.giveBack(0, 3);
+  assert.equal(bucket.available(0, 0), 3);
 });
 
 test("the upstream's word lowers what is left and never raises it", () => {
-  const bucket = new Gcra(60, 10);
-  bucket.lowerTo(2, 0);
-  assert.equal(bucket.available(0), 2);
-  bucket.lowerTo(8, 0);
-  assert.equal(bucket.available(0), 2);
+  const bucket = bucketOf(60, 10);
+  bucket.lowerTo(0, 2, 0);
+  assert.equal(bucket.available(0, 0), 2);
+  bucket.lowerTo(0, 8, 0);
+  assert.equal(bucket.available(0, 0), 2);
 });
 
 test('a changed limit keeps what was let through', () => {
-  const bucket = new Gcra(60, 10);
-  bucket.take(8, 0);
-  bucket.resize(120, 10, 0);
-  assert.equal(bucket.available(0), 2);
-  assert.equal(bucket.available(1000), 4);
+  const bucket = bucketOf(60, 10);
+  bucket.take(0, 8, 0);
+  bucket.setLimit(0, 120, 10, 0);
+  assert.equal(bucket.available(0, 0), 2);
+  assert.equal(bucket.available(0, 1000), 4);
 });
 
 test('no sliding minute sees more than the limit plus one burst', () => {
@@ -62,13 +74,13 @@ test('no sliding minute sees more than the limit plus one burst', () => {
       fc.integer({ min: 40, max: 100 }),
       fc.array(step, { maxLength: 200 }),
       (limit, burst, steps) => {
-        const bucket = new Gcra(limit, burst);
+        const bucket = bucketOf(limit, burst);
         const passed: { at: number; units: number }[] = [];
         let now = 0;
         for (const { pause, units } of steps) {
           now += pause;
-          if (bucket.waitFor(units, now) > 0) continue;
-          bucket.take(units, now);
+          if (bucket.waitFor(0, units, now) > 0) continue;
+          bucket.take(0, units, now);
           passed.push({ at: now, units });
         }
         for (const { at: from } of passed) {
@@ -87,12 +99,12 @@ test('a call that waits as long as it is told passes', () => {
       fc.integer({ min: 1, max: 1000 }),
       fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }),
       (limit, calls) => {
-        const bucket = new Gcra(limit, 10);
+        const bucket = bucketOf(limit, 10);
         let now = 1e6;
         for (const units of calls) {
-          now += bucket.waitFor(units, now);
-          assert.equal(bucket.waitFor(units, now), 0);
-          bucket.take(units, now);
+          now += bucket.waitFor(0, units, now);
+          assert.equal(bucket.waitFor(0, units, now), 0);
+          bucket.take(0, units, now);
         }
       },
     ),
