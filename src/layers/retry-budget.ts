@@ -21,6 +21,11 @@ export class RetryBudget {
     this.#clock = clock;
   }
 
+  /** Whether retries are wanted at all. */
+  get allowsRetries(): boolean {
+    return this.#ratio > 0;
+  }
+
   /** A call came: brings in its share. */
   deposit(): void {
     this.#turn();

@@ -41,11 +41,26 @@ export function retry(options: RetryOptions): Layer {
       }
       if (!failure.retryable || routed.signal.aborted || attempts.tried.length >= options.maxAttempts) throw failure;
       const delay = delayMs(routed, failure, retries, options);
-      if (options.clock.now() + delay >= routed.deadline || !options.budget.withdraw()) throw failure;
+      if (options.clock.now() + delay >= routed.deadline || !mayRetry(routed, failure, options)) throw failure;
       options.retried(failure.reason);
       if (delay > 0) await pause(delay, routed.signal, options.clock);
     }
   };
+}
+
+/**
+ * The budget keeps retries from piling up on what fails and is asked all the same. What the pool has set aside for a
+ * failure is not asked any more, so that moving its calls elsewhere needs no budget: when a region goes dark or a key is
+ * revoked, more calls are under way than recent traffic would pay for, since answers take minutes. An overloaded model may
+ * be set aside everywhere, and then calls come back to it.
+ */
+function mayRetry(call: RoutedCall, { scope }: RelayError, { budget, elsewhere }: RetryOptions): boolean {
+  const isLeft =
+    scope === 'limit' ||
+    scope === 'credential' ||
+    (scope === 'model' && elsewhere(call)) ||
+    (scope === 'endpoint' && call.attempts?.tried.at(-1)?.ready === false);
+  return isLeft ? budget.allowsRetries : budget.withdraw();
 }
 
 /** What is set aside for a failure the pool keeps calls from, and waits for it where it must: only endpoints are waited for here. */

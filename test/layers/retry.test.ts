@@ -7,7 +7,7 @@ import type { Endpoint } from '../../src/endpoints/endpoint.ts';
 import { backoffMs } from '../../src/layers/backoff.ts';
 import { retry } from '../../src/layers/retry.ts';
 import { RetryBudget } from '../../src/layers/retry-budget.ts';
-import { answer, FakeClock, fakeCall, rateLimited, refused, unavailable } from '../endpoints/fakes.ts';
+import { answer, FakeClock, fakeCall, overloaded, rateLimited, refused, unavailable } from '../endpoints/fakes.ts';
 
 const DELAYS = { minDelayMs: 100, baseDelayMs: 500, maxDelayMs: 5000 };
 
@@ -15,6 +15,8 @@ interface Options {
   readonly elsewhere?: boolean;
   readonly maxAttempts?: number;
   readonly ratio?: number;
+  /** Whether the endpoint that failed would still be sent calls. */
+  readonly ready?: boolean;
 }
 
 /** A retry layer over outcomes: each attempt takes the next, and the last one stays. */
@@ -33,7 +35,7 @@ function setUp(t: TestContext, outcomes: readonly (RelayError | Reply)[], option
     const outcome = outcomes[Math.min(sentAt.length, outcomes.length - 1)];
     sentAt.push(clock.now());
     // Stands for an endpoint, of which retry only counts how many were sent the call.
-    call.attempts?.tried.push({} as Endpoint);
+    call.attempts?.tried.push({ ready: options.ready ?? true } as Endpoint);
     if (outcome instanceof RelayError || outcome === undefined) throw outcome;
     return outcome;
   });
@@ -141,10 +143,38 @@ test('retries are paid from a fifth of the traffic and a small reserve', async (
   assert.ok(retries >= 195 && retries <= 210, `${retries} retries for 1000 calls`);
 });
 
+test('what the pool has set aside is left without paying, however many calls were under way there', async (t) => {
+  for (const [failure, ready] of [
+    [rateLimited(60_000), true],
+    [refused(), true],
+    [overloaded(), true],
+    [unavailable(), false],
+  ] as const) {
+    const outcomes = Array.from({ length: 1000 }, () => [failure, answer()]).flat();
+    const { service, sentAt } = setUp(t, outcomes, { elsewhere: true, ready });
+    for (let call = 0; call < 1000; call++) await service(fakeCall());
+    assert.equal(sentAt.length, 2000);
+    t.mock.timers.reset();
+  }
+});
+
+test('a model that is overloaded everywhere is asked again only as far as the budget goes', async (t) => {
+  const { service, sentAt } = setUp(t, [overloaded()]);
+  for (let call = 0; call < 1000; call++) await assert.rejects(service(fakeCall()));
+  assert.ok(sentAt.length - 1000 <= 210, `${sentAt.length - 1000} retries for 1000 calls`);
+});
+
 test('a ratio of 0 turns retries off', async (t) => {
-  const { service, sentAt } = setUp(t, [unavailable(), answer()], { elsewhere: true, ratio: 0 });
-  await assert.rejects(service(fakeCall()));
-  assert.equal(sentAt.length, 1);
+  for (const [failure, ready] of [
+    [unavailable(), true],
+    [unavailable(), false],
+    [refused(), true],
+  ] as const) {
+    const { service, sentAt } = setUp(t, [failure, answer()], { elsewhere: true, ratio: 0, ready });
+    await assert.rejects(service(fakeCall()));
+    assert.equal(sentAt.length, 1);
+    t.mock.timers.reset();
+  }
 });
 
 test('what traffic brought in is gone after ten seconds', async (t) => {
