@@ -36,3 +36,8 @@ export function codeOf(thrown: unknown): string {
   const code = thrown instanceof ErrorReply ? thrown.message.split(' ', 1)[0] : 'code' in thrown ? thrown.code : '';
   return typeof code === 'string' && CODE.test(code) ? code : thrown.constructor.name;
 }
+
+/** For what may be left undone while Redis is lost: takes RedisUnavailable, and throws anything else on. */
+export function ignoreUnavailable(thrown: unknown): void {
+  if (!(thrown instanceof RedisUnavailable)) throw thrown;
+}

@@ -4,7 +4,7 @@ import { encodeStored, type Stored } from '../../src/cache/envelope.ts';
 import { RedisTier, type RedisTierOptions } from '../../src/cache/redis-tier.ts';
 import { RedisConnection } from '../../src/redis/connection.ts';
 import { ManualClock } from '../redis/manual-clock.ts';
-import { RedisServer } from '../redis/redis-server.ts';
+import { RedisServer, recovery } from '../redis/redis-server.ts';
 
 const TIMEOUT = 30;
 const TTL = 300_000;
@@ -180,9 +180,7 @@ describe('losing Redis', () => {
     await lost;
     assert.equal(await shared.get('digest'), undefined);
     await server.restart();
-    const found = new Promise((resolve) => redis.onChange(resolve));
-    clock.advance(clock.untilNext ?? 0);
-    await found;
+    await recovery(redis, clock);
     assert.equal(await shared.get('digest'), undefined, 'it is empty now');
     shared.set('digest', answer(), TTL);
     assert.deepEqual((await shared.get('digest'))?.body, answer().body);

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { Secret } from '../../src/completion/secret.ts';
 import { RedisConnection, type RedisConnectionOptions } from '../../src/redis/connection.ts';
 import { RedisUnavailable } from '../../src/redis/errors.ts';
 import { luaScript } from '../../src/redis/script.ts';
 import { ManualClock } from './manual-clock.ts';
-import { RedisServer } from './redis-server.ts';
+import { freePort, RedisServer, recovery } from './redis-server.ts';
 
 const TIMEOUT = 50;
 const PASSWORD = 'p%ss:w@rd';
@@ -166,9 +168,7 @@ describe('when Redis hangs', () => {
     await owed;
     assert.deepEqual([connection.state, connection.pending, changes], ['degraded', 0, ['degraded: timeout']]);
     server.resume();
-    const found = change(connection);
-    clock.advance(clock.untilNext ?? 0);
-    assert.equal(await found, 'up');
+    await recovery(connection, clock);
     assert.equal(await connection.command(['PING']), 'PONG');
   });
 
@@ -215,9 +215,7 @@ describe('when Redis goes away', () => {
     assert.deepEqual(delays.slice(0, 3), [75, 150, 300]);
     assert.equal(delays.at(-1), 22_500, 'the longest: half a minute less the jitter');
     await server.restart();
-    const found = change(connection);
-    clock.advance(clock.untilNext ?? 0);
-    assert.equal(await found, 'up');
+    await recovery(connection, clock);
     assert.equal(changes.length, 2, 'one line for each change, not for each trial');
     assert.equal(await connection.command(['PING']), 'PONG');
   });
@@ -304,6 +302,35 @@ describe('a Redis that refuses everything', () => {
     } finally {
       await full.kill();
     }
+  });
+});
+
+describe('a connection by rediss', () => {
+  const pem = (name: string): string => fileURLToPath(new URL(`../server/tls/${name}.pem`, import.meta.url));
+  const key = fileURLToPath(new URL('../server/tls/server.key', import.meta.url));
+  let secured: RedisServer;
+  let port: number;
+
+  before(async () => {
+    port = await freePort();
+    const tls = ['--tls-cert-file', pem('server'), '--tls-key-file', key, '--tls-auth-clients', 'no'];
+    secured = await RedisServer.start('--tls-port', String(port), ...tls);
+  });
+  after(() => secured.kill());
+
+  it('is encrypted, and with whom the authority has vouched for', async () => {
+    const { connection } = connect({
+      url: new Secret(`rediss://localhost:${port}/3`),
+      ca: readFileSync(pem('ca'), 'utf8'),
+    });
+    assert.equal(await connection.command(['PING']), 'PONG');
+    assert.match(String(await connection.command(['CLIENT', 'INFO'])), /name=claude-relay .* db=3 /);
+  });
+
+  it('is refused where nobody has', async () => {
+    const { connection, changes } = connect({ url: new Secret(`rediss://localhost:${port}`) });
+    await failure(connection.command(['PING']));
+    assert.deepEqual(changes, ['degraded: UNABLE_TO_VERIFY_LEAF_SIGNATURE']);
   });
 });
 

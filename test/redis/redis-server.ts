@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Secret } from '../../src/completion/secret.ts';
+import type { RedisConnection } from '../../src/redis/connection.ts';
+import type { ManualClock } from './manual-clock.ts';
 
 const BINARY = 'redis-server';
 const ADVICE =
@@ -65,6 +67,21 @@ export class RedisServer {
   resume(): void {
     this.#process.kill('SIGCONT');
   }
+}
+
+/** Waits until a connection has found Redis again, letting the time of its trials pass. */
+export async function recovery(connection: RedisConnection, clock: ManualClock): Promise<void> {
+  while (connection.state !== 'up') {
+    clock.advance(20);
+    // Trials are made of packets, which take real time: enough of it before their own deadline.
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+/** Waits until Redis has answered all that it was asked, and all that is asked in consequence. */
+export async function quiet(connection: RedisConnection): Promise<void> {
+  do await new Promise((resolve) => setImmediate(resolve));
+  while (connection.pending > 0);
 }
 
 async function launch(port: number, args: readonly string[]): Promise<ChildProcess> {
@@ -133,7 +150,8 @@ function install(): void {
   }
 }
 
-async function freePort(): Promise<number> {
+/** A port of the loopback interface that nobody listens on. */
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();
