@@ -1,12 +1,7 @@
 import type { Call } from '../completion/call.ts';
 import { members, stringMember } from '../completion/json.ts';
-import {
-  completeUsage,
-  type PriceBook,
-  type PriceOptions,
-  type UsageDetails,
-  type UsageEstimate,
-} from '../completion/price.ts';
+import { completeUsage, type PriceBook, type PriceOptions, type UsageEstimate } from '../completion/price.ts';
+import type { Usage } from '../completion/usage.ts';
 import type { Consumption } from './quota.ts';
 
 /** What a call may use up, as far as its request tells: an estimate on the dear side, for the time until it is known. */
@@ -64,11 +59,7 @@ export function expectationOf(
  * reads are paid for but count as no tokens. Where the price is not known, that of the dearest model is assumed: a
  * budget that ignored such calls would be none.
  */
-export function consumptionOf(
-  { model, usage, price }: Expectation,
-  known: UsageDetails,
-  prices: PriceBook,
-): Consumption {
+export function consumptionOf({ model, usage, price }: Expectation, known: Usage, prices: PriceBook): Consumption {
   const complete = completeUsage(known, usage);
   return {
     tokens: complete.input_tokens + complete.cache_creation_input_tokens + complete.output_tokens,

@@ -8,24 +8,10 @@ import {
   type UnknownPrice,
   WEB_SEARCH_USD,
 } from './prices.ts';
-import type { Usage } from './usage.ts';
-
-/** What the API's `usage` tells beyond the four counters, as far as it bears on the price; every field may be absent. */
-export interface UsageDetails extends Usage {
-  /** Split of `cache_creation_input_tokens` by the life of the entry. */
-  readonly cache_creation?: {
-    readonly ephemeral_5m_input_tokens?: number;
-    readonly ephemeral_1h_input_tokens?: number;
-  };
-  readonly server_tool_use?: { readonly web_search_requests?: number };
-  /** `batch` where the answer came from a message batch. */
-  readonly service_tier?: string;
-  readonly inference_geo?: string;
-  readonly speed?: string;
-}
+import type { TokenCounters, Usage } from './usage.ts';
 
 /** Usage whose four counters are all known. */
-export type CompleteUsage = UsageDetails & Required<Usage>;
+export type CompleteUsage = Usage & Required<TokenCounters>;
 
 /** What the price depends on beside the usage. What `usage` says itself comes before what was asked for. */
 export interface PriceOptions {
@@ -55,7 +41,7 @@ export interface UsageEstimate {
  * counters was written to the cache if the request asks for caching (the dearest kind of input), and was plain input
  * otherwise; unknown output is the estimate's. Counters that are known stay as they are.
  */
-export function completeUsage(usage: UsageDetails, estimate: UsageEstimate): CompleteUsage {
+export function completeUsage(usage: Usage, estimate: UsageEstimate): CompleteUsage {
   const known =
     (usage.input_tokens ?? 0) + (usage.cache_creation_input_tokens ?? 0) + (usage.cache_read_input_tokens ?? 0);
   const rest = Math.max(0, estimate.inputTokens - known);
@@ -74,7 +60,7 @@ export interface PriceBook {
    * What a call cost, in USD; undefined where that is not known: the model or the mode has no known price, or a counter
    * of `usage` is missing (`completeUsage` fills it). Container hours and `usage.iterations` (beta) are not in it.
    */
-  readonly priceOf: (model: string, usage: UsageDetails, options: PriceOptions) => number | undefined;
+  readonly priceOf: (model: string, usage: Usage, options: PriceOptions) => number | undefined;
   /** The same in the dearest model of the book: what a budget must assume where `priceOf` knows no price. In USD. */
   readonly dearest: (usage: CompleteUsage, options: PriceOptions) => number;
 }
@@ -158,7 +144,7 @@ function inForce(rows: readonly Row[], at: number): Row | undefined {
   return latest;
 }
 
-function isComplete(usage: UsageDetails): usage is CompleteUsage {
+function isComplete(usage: Usage): usage is CompleteUsage {
   return (
     usage.input_tokens !== undefined &&
     usage.output_tokens !== undefined &&
@@ -167,19 +153,19 @@ function isComplete(usage: UsageDetails): usage is CompleteUsage {
   );
 }
 
-function speedOf(usage: UsageDetails, options: PriceOptions): string {
+function speedOf(usage: Usage, options: PriceOptions): string {
   return usage.speed ?? options.speed ?? 'standard';
 }
 
-function placeOf(usage: UsageDetails, options: PriceOptions): string {
+function placeOf(usage: Usage, options: PriceOptions): string {
   return usage.inference_geo ?? options.inferenceGeo ?? 'global';
 }
 
-function isBatch(usage: UsageDetails, options: PriceOptions): boolean {
+function isBatch(usage: Usage, options: PriceOptions): boolean {
   return usage.service_tier === 'batch' || options.batch === true;
 }
 
-function geographyFactor(price: ModelPrice, usage: UsageDetails, options: PriceOptions): number | undefined {
+function geographyFactor(price: ModelPrice, usage: Usage, options: PriceOptions): number | undefined {
   // Models without the choice refuse the parameter, so that whatever their usage reports changes no price.
   return price.geography === true ? GEOGRAPHY_FACTORS.get(placeOf(usage, options)) : 1;
 }

@@ -2,11 +2,25 @@
  * Token counters of one answer, by the API's names. A missing counter is unknown, never 0 (reference: streams of
  * older shape lack several, and a call that was cut short has only those of `message_start`).
  */
-export interface Usage {
+export interface TokenCounters {
   readonly input_tokens?: number;
   readonly output_tokens?: number;
   readonly cache_creation_input_tokens?: number;
   readonly cache_read_input_tokens?: number;
+}
+
+/** What the API's `usage` tells of one answer, as far as it bears on the price; every field may be absent. */
+export interface Usage extends TokenCounters {
+  /** Split of `cache_creation_input_tokens` by the life of the entry. */
+  readonly cache_creation?: {
+    readonly ephemeral_5m_input_tokens?: number;
+    readonly ephemeral_1h_input_tokens?: number;
+  };
+  readonly server_tool_use?: { readonly web_search_requests?: number };
+  /** `batch` where the answer came from a message batch. */
+  readonly service_tier?: string;
+  readonly inference_geo?: string;
+  readonly speed?: string;
 }
 
 const COUNTERS = [
@@ -14,21 +28,41 @@ const COUNTERS = [
   'output_tokens',
   'cache_creation_input_tokens',
   'cache_read_input_tokens',
-] as const satisfies readonly (keyof Usage)[];
+] as const satisfies readonly (keyof TokenCounters)[];
+const WORDS = ['service_tier', 'inference_geo', 'speed'] as const satisfies readonly (keyof Usage)[];
+const LIVES = ['ephemeral_5m_input_tokens', 'ephemeral_1h_input_tokens'] as const;
+const TOOLS = ['web_search_requests'] as const;
 
-/** Reads the counters of a `usage` object of the API; whatever is not a number stays unknown. */
+/** Reads the `usage` object of the API; whatever is not of its kind stays unknown. */
 export function readUsage(usage: unknown): Usage {
-  const read: { -readonly [K in keyof Usage]: number } = {};
-  if (typeof usage !== 'object' || usage === null) return read;
-  const source: Partial<Record<string, unknown>> = { ...usage };
-  for (const counter of COUNTERS) {
-    const value = source[counter];
-    if (typeof value === 'number') read[counter] = value;
+  if (!isObject(usage)) return {};
+  const read: { -readonly [Field in keyof Usage]: Usage[Field] } = numbersOf(usage, COUNTERS);
+  for (const field of WORDS) {
+    const value = usage[field];
+    if (typeof value === 'string') read[field] = value;
   }
+  const { cache_creation: created, server_tool_use: tools } = usage;
+  if (isObject(created)) read.cache_creation = numbersOf(created, LIVES);
+  if (isObject(tools)) read.server_tool_use = numbersOf(tools, TOOLS);
   return read;
 }
 
 /** Counters of `message_delta` are cumulative: they override those of `message_start`, and are never added. */
 export function mergeUsage(earlier: Usage, later: Usage): Usage {
   return { ...earlier, ...later };
+}
+
+type Fields = Partial<Record<string, unknown>>;
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null;
+}
+
+function numbersOf<Name extends string>(source: Fields, names: readonly Name[]): { [Field in Name]?: number } {
+  const read: { [Field in Name]?: number } = {};
+  for (const name of names) {
+    const value = source[name];
+    if (typeof value === 'number') read[name] = value;
+  }
+  return read;
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { completeUsage, priceBook, priceOf, type UsageDetails } from '../../src/completion/price.ts';
+import { completeUsage, priceBook, priceOf } from '../../src/completion/price.ts';
+import type { Usage } from '../../src/completion/usage.ts';
 
 const AT = Date.parse('2026-11-20T00:00:00Z');
 const NOTHING = {
@@ -9,10 +10,10 @@ const NOTHING = {
   output_tokens: 0,
   cache_creation_input_tokens: 0,
   cache_read_input_tokens: 0,
-} as const satisfies UsageDetails;
+} as const satisfies Usage;
 
 /** Prices below Haiku's step: a hundred thousand tokens, times ten. */
-function perMillion(model: string, usage: (tokens: number) => UsageDetails, at = AT): number | undefined {
+function perMillion(model: string, usage: (tokens: number) => Usage, at = AT): number | undefined {
   const price = priceOf(model, { ...NOTHING, ...usage(100_000) }, { at });
   return price === undefined ? undefined : Number((price * 10).toFixed(6));
 }
@@ -141,7 +142,7 @@ describe('the price of a call', () => {
 
   it('is not known while a counter is missing', () => {
     for (const counter of Object.keys(NOTHING)) {
-      const usage: UsageDetails = Object.fromEntries(Object.entries(NOTHING).filter(([name]) => name !== counter));
+      const usage: Usage = Object.fromEntries(Object.entries(NOTHING).filter(([name]) => name !== counter));
       assert.equal(priceOf('claude-haiku-4-5', usage, { at: AT }), undefined, counter);
     }
   });
@@ -176,9 +177,7 @@ describe('counters that the upstream left out', () => {
     const estimates = fc.record({ inputTokens: fc.nat(), outputTokens: fc.nat(), caching: fc.boolean() });
     fc.assert(
       fc.property(usages, estimates, (drawn, estimate) => {
-        const usage: UsageDetails = Object.fromEntries(
-          Object.entries(drawn).filter(([, value]) => value !== undefined),
-        );
+        const usage: Usage = Object.fromEntries(Object.entries(drawn).filter(([, value]) => value !== undefined));
         const complete = completeUsage(usage, estimate);
         assert.deepEqual({ ...complete, ...usage }, complete);
         assert.notEqual(priceOf('claude-opus-5', complete, { at: AT }), undefined);
