@@ -1,6 +1,7 @@
+import { accumulate } from '../completion/accumulate.ts';
 import { RelayError } from '../completion/errors.ts';
 import { isContent } from '../completion/events.ts';
-import type { Reply, StreamEvent } from '../completion/reply.ts';
+import type { Reply, StreamEvent, StreamReply, WholeReply } from '../completion/reply.ts';
 import type { Layer } from '../completion/service.ts';
 import type { Clock } from '../endpoints/clock.ts';
 
@@ -13,12 +14,14 @@ export interface GateOptions {
 /**
  * Holds a stream until its first content or a bounded wait: what breaks before has reached nobody, and rejects, so that
  * it is judged and retried like any failure. (Upstreams answer 200 and then send an `error` event: a relay that has passed
- * the head on by then can only break.) Then all that was held is handed on in order.
+ * the head on by then can only break.) Then all that was held is handed on in order. A caller who wants no stream gets
+ * nothing before the end, wherever the answer came from: for him a stream is held until it is whole.
  */
 export function gate(options: GateOptions): Layer {
   return (next) => async (call) => {
     const reply = await next(call);
     if (reply.kind === 'whole') return reply;
+    if (!call.wantsStream) return wholeOf(reply);
     const held = new HeldEvents(reply.events[Symbol.asyncIterator]());
     if (await held.fill(options)) return { ...reply, events: held } satisfies Reply;
     // The upstream saw an end, so that nothing but this layer knows the answer to be none.
@@ -26,6 +29,10 @@ export function gate(options: GateOptions): Layer {
       ...(reply.head !== undefined && { head: reply.head }),
     });
   };
+}
+
+async function wholeOf({ events, settled, head }: StreamReply): Promise<WholeReply> {
+  return { kind: 'whole', body: await accumulate(events), settled, ...(head !== undefined && { head }) };
 }
 
 /** Plays what was held, then the rest. No generator: `return()` on one that never started would not reach the upstream. */

@@ -17,6 +17,10 @@ import {
   unavailable,
 } from '../endpoints/fakes.ts';
 
+const MESSAGE_START: StreamEvent = { type: 'message_start', data: '{"type":"message_start","message":{"id":"m"}}' };
+/** Content that opens no block. */
+const DELTA: StreamEvent = { type: 'message_delta', data: '{"type":"message_delta","delta":{}}' };
+
 function send(t: TestContext, reply: Reply) {
   const clock = new FakeClock(t.mock.timers);
   return { clock, passed: gate({ maxWaitMs: 5000, clock })(async () => reply)(fakeCall()) };
@@ -51,6 +55,31 @@ test('an error after the first content reaches the reader behind it', async (t) 
   const { passed } = send(t, stream([START, CONTENT], failure));
   const reply = await passed;
   await assert.rejects(read(reply), failure);
+});
+
+test('for a caller who wants no stream an error after the first content rejects too', async (t) => {
+  const failure = unavailable();
+  const clock = new FakeClock(t.mock.timers);
+  const source = stream([MESSAGE_START, DELTA], failure);
+  const passed = gate({ maxWaitMs: 5000, clock })(async () => source)(fakeCall({ wantsStream: false }));
+  await assert.rejects(passed, failure);
+});
+
+test('a caller who wants no stream gets the whole answer, however long it takes', async (t) => {
+  const clock = new FakeClock(t.mock.timers);
+  const { promise: slow, resolve } = Promise.withResolvers<void>();
+  async function* play(): AsyncGenerator<StreamEvent> {
+    yield MESSAGE_START;
+    await slow;
+    yield STOP;
+  }
+  const source: Reply = { kind: 'stream', events: play(), settled: Promise.resolve(DELIVERED) };
+  const passed = gate({ maxWaitMs: 5000, clock })(async () => source)(fakeCall({ wantsStream: false }));
+  await clock.pass(60_000);
+  resolve();
+  const reply = await passed;
+  assert.equal(reply.kind === 'whole' && reply.body, '{"id":"m","content":[]}');
+  assert.deepEqual(await reply.settled, DELIVERED);
 });
 
 test('an answer without content blocks passes with its end', async (t) => {
