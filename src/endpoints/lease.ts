@@ -110,9 +110,9 @@ export class Lease {
   failed(error: RelayError): void {
     if (error.head !== undefined) this.#learn(error.head);
     this.#blame(error);
-    // What the upstream refused it did not count; what the caller gave up may have been read. The request is counted.
-    const read = this.#call.signal.aborted ? this.#route.cost.input_tokens : 0;
-    this.#end(amounts(read, 0));
+    // What the upstream refused it did not count; what broke after a good head it did, and what the caller gave up it may have.
+    const wasRead = this.#call.signal.aborted || error.head?.status === 200;
+    this.#end(amounts(wasRead ? this.#route.cost.input_tokens : 0, 0));
   }
 
   /** The opened answer has ended. Ends the lease. */

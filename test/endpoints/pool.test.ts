@@ -268,6 +268,24 @@ test('a caller who goes away blames nobody and gives everything back', async (t)
   assert.equal(endpoint?.inFlight, 0);
 });
 
+test('the prompt of an answer that broke counts towards the limit, since the upstream had read it; a refused one does not', async (t) => {
+  const limits = [{ models: ['*'], inputTokensPerMinute: 6_000 }];
+  const failures = [
+    unavailable({ head: { status: 500, headers: {} } }),
+    unavailable({ head: { status: 200, headers: {} } }),
+  ];
+  const available: number[] = [];
+  const { once, pool } = setUp(t, [fakeAccount('a', { limits })], async () => {
+    throw failures.shift() ?? unavailable();
+  });
+  for (let time = 0; time < 2; time++) {
+    await assert.rejects(once(fakeCall()));
+    available.push(pool.snapshot().modelClasses[0]?.limits[0]?.available ?? 0);
+  }
+  assert.equal(available[0], 1_000);
+  assert.ok((available[1] ?? 0) < 1_000);
+});
+
 /* Half-open */
 
 test('a breaker that is half-open gets one call at a time, and real traffic closes it', async (t) => {
