@@ -22,8 +22,8 @@ interface PoolAccount extends AccountOptions {
 
 /** How the built-in simulated upstream answers: about as fast as a small model. */
 const SIMULATED_LATENCY = parseLatency('150ms~50ms+8ms~4ms/token');
-/** Bursts of up to this share of a minute's limit are sent at once; beyond, traffic is spread. */
-const BURST_MS = 1_000;
+/** What a limit lets through at once, as time of its even flow: calls that come together need not queue up for it. */
+const BURST_MS = 10_000;
 
 /** Everything behind the layers: accounts in regions, their connections and probes; or the simulated upstream. */
 export async function openUpstreams(config: Config, telemetry: Telemetry, version: string) {
