@@ -21,7 +21,7 @@ import { createCodec } from './server/codec/codec.ts';
 import { relayService } from './server/relay-service.ts';
 import { systemClock as edgeClock } from './server/clock.ts';
 import { createServer } from './server/server.ts';
-import { serverOptions } from './main/server-options.ts';
+import { serverOptions, tlsOptions } from './main/server-options.ts';
 import { describeError, type Log } from './telemetry/log.ts';
 
 /** A stream is held back for its first content this long, in milliseconds; then what came is sent on. */
@@ -35,7 +35,10 @@ export interface Relay {
   readonly adminAddress: string;
   /** Whether the simulated upstream answers, because no account is configured. */
   readonly simulated: boolean;
-  /** Takes over accounts and tenants without dropping a call; says what else differs and needs a restart. */
+  /**
+   * Takes over accounts, tenants and certificates without dropping a call or a connection; says what else differs and
+   * needs a restart.
+   */
   readonly reload: (config: Config) => Promise<readonly string[]>;
   /** Refuses new calls, lets those under way finish, closes everything. */
   readonly drain: () => Promise<{ readonly inFlight: number; readonly cut: number }>;
@@ -80,6 +83,7 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
   const server = createServer(serverOptions(config.server), {
     mounts: [relay],
     clock: edgeClock,
+    screen: access.screen,
     refused: observer.refused,
     bug: (id, error) => log.error('internal error', { request_id: id, error: describeError(error.cause) }),
     warn: (message) => log.warn(message),
@@ -95,6 +99,8 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
     adminAddress: formatAddress({ ...config.admin.listen, port: adminPort }),
     simulated: upstreams.simulated,
     async reload(next) {
+      // First what can be refused, so that nothing is taken over by halves; the pool takes whatever is valid.
+      server.setTls(tlsOptions(next.server));
       access.replace(next.tenants);
       await upstreams.replace(next);
       return [];

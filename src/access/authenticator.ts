@@ -7,14 +7,18 @@ import { parseRfc3339 } from './rfc3339.ts';
 import { SIGNATURE_WINDOW_MS, verifies } from './signature.ts';
 import { ANONYMOUS, type Tenant } from './tenant.ts';
 
-/** What a call brings to prove who it is from. */
-export interface Credentials {
+/** What a call brings to prove who it is from, before its request is there. */
+export interface Claim {
   /** Value of a metadata key (lower case), several joined by ", "; undefined where the call has none. */
   readonly metadata: (key: string) => string | undefined;
-  /** The serialized request message, byte for byte as received. */
-  readonly body: Uint8Array;
   /** The peer's, where the TLS handshake has verified one against the configured authorities; asked for at most once. */
   readonly certificate: () => PeerCertificate | undefined;
+}
+
+/** The same once its request is there. */
+export interface Credentials extends Claim {
+  /** The serialized request message, byte for byte as received. */
+  readonly body: Uint8Array;
 }
 
 export interface AuthenticatorOptions {
@@ -26,6 +30,15 @@ export interface AuthenticatorOptions {
    * that signs faster than this many calls in five minutes is refused the rest, and no other tenant is.
    */
   readonly signaturesPerTenant: number;
+}
+
+/** A signature as presented: well-formed and of our time, and so worth a request to be held against. */
+interface PresentedSignature {
+  readonly name: string;
+  readonly timestamp: string;
+  /** `timestamp` in milliseconds since the epoch. */
+  readonly time: number;
+  readonly hex: string;
 }
 
 interface Signature {
@@ -59,6 +72,19 @@ export class Authenticator {
   }
 
   /**
+   * Refuses what no request can make good: a call without credentials, with an unknown token, a certificate that is
+   * not valid now, or a signature that is incomplete or of another time. Uses nothing up.
+   *
+   * @throws RelayError as `authenticate` does
+   */
+  screen(claim: Claim): void {
+    if (this.#directory.isOpen) return;
+    const signed = this.#presentedSignature(claim) !== undefined;
+    const [tenant] = this.#agreed([this.#byToken(claim), this.#byCertificate(claim)]);
+    if (tenant === undefined && !signed) throw unauthenticated(NO_CREDENTIAL);
+  }
+
+  /**
    * The tenant that the call is from; the anonymous one where no tenant is configured. Call it once a request: a
    * signature is accepted once.
    *
@@ -68,18 +94,23 @@ export class Authenticator {
   authenticate(request: Credentials): Tenant {
     if (this.#directory.isOpen) return ANONYMOUS;
     const signature = this.#bySignature(request);
-    const proven = [this.#byToken(request), signature?.tenant, this.#byCertificate(request)];
-    const [tenant, ...others] = proven.filter((tenant) => tenant !== undefined);
+    const [tenant] = this.#agreed([this.#byToken(request), signature?.tenant, this.#byCertificate(request)]);
     if (tenant === undefined) throw unauthenticated(NO_CREDENTIAL);
-    if (others.some(({ name }) => name !== tenant.name)) {
-      throw unauthenticated('The credentials of this call belong to different tenants. Send those of one.');
-    }
     // Last, so that a call refused for another reason does not use its signature up.
     if (signature !== undefined) this.#acceptOnce(signature);
     return tenant;
   }
 
-  #byToken({ metadata }: Credentials): Tenant | undefined {
+  /** Those of the tenants that there are, all of them the same. */
+  #agreed(proven: readonly (Tenant | undefined)[]): readonly Tenant[] {
+    const tenants = proven.filter((tenant) => tenant !== undefined);
+    if (tenants.some(({ name }) => name !== tenants[0]?.name)) {
+      throw unauthenticated('The credentials of this call belong to different tenants. Send those of one.');
+    }
+    return tenants;
+  }
+
+  #byToken({ metadata }: Claim): Tenant | undefined {
     const header = metadata('authorization');
     if (header === undefined) return undefined;
     const token = BEARER.exec(header)?.[1];
@@ -89,7 +120,7 @@ export class Authenticator {
     return tenant;
   }
 
-  #bySignature({ metadata, body }: Credentials): Signature | undefined {
+  #presentedSignature({ metadata }: Claim): PresentedSignature | undefined {
     const name = metadata(TENANT);
     const timestamp = metadata(TIMESTAMP);
     const hex = metadata(SIGNATURE);
@@ -108,8 +139,15 @@ export class Authenticator {
         },
       );
     }
+    return { name, timestamp, time, hex };
+  }
+
+  #bySignature(request: Credentials): Signature | undefined {
+    const presented = this.#presentedSignature(request);
+    if (presented === undefined) return undefined;
+    const { name, timestamp, time, hex } = presented;
     const key = this.#directory.keyOf(name);
-    const valid = verifies(key ?? this.#nobodysKey, timestamp, body, hex);
+    const valid = verifies(key ?? this.#nobodysKey, timestamp, request.body, hex);
     const tenant = this.#directory.get(name);
     if (!valid || key === undefined || tenant === undefined) {
       throw new RelayError(
@@ -121,8 +159,8 @@ export class Authenticator {
   }
 
   /** A certificate that names no tenant proves nothing (a mesh gives one to every workload), so others may decide. */
-  #byCertificate(request: Credentials): Tenant | undefined {
-    const certificate = request.certificate();
+  #byCertificate(claim: Claim): Tenant | undefined {
+    const certificate = claim.certificate();
     if (certificate === undefined) return undefined;
     if (!isCurrent(certificate, this.#now())) {
       throw unauthenticated('The client certificate is not valid now. Renew it and connect again.');

@@ -1,5 +1,5 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { Authenticator } from '../access/authenticator.ts';
+import { Authenticator, type Claim } from '../access/authenticator.ts';
 import { TenantDirectory, type TenantEntry } from '../access/directory.ts';
 import { MemoryQuotaStore } from '../access/memory-quota-store.ts';
 import { requireRpc } from '../access/permissions.ts';
@@ -8,6 +8,7 @@ import type { Call } from '../completion/call.ts';
 import { priceBook } from '../completion/price.ts';
 import type { Usage } from '../completion/usage.ts';
 import type { TenantConfig } from '../config/sections/tenants.ts';
+import type { Peer, Screen } from '../server/edge-call.ts';
 import type { Authenticate } from '../server/relay-service.ts';
 
 /** Signatures that one tenant may send within the ten minutes for which they are remembered. */
@@ -18,17 +19,15 @@ export function openAccess(tenants: readonly TenantConfig[]) {
   const directory = new TenantDirectory(tenants.map(entryOf));
   const authenticator = new Authenticator({ directory, now: Date.now, signaturesPerTenant: SIGNATURES_PER_TENANT });
   const prices = priceBook();
+  const screen: Screen = (metadata, peer) => authenticator.screen(claimOf(metadata, peer));
   const authenticate: Authenticate = (metadata, wire, peer, rpc) => {
-    const tenant = authenticator.authenticate({
-      metadata: (key) => joined(metadata, key),
-      body: wire,
-      certificate: peer.certificate,
-    });
+    const tenant = authenticator.authenticate({ ...claimOf(metadata, peer), body: wire });
     requireRpc(tenant, rpc);
     return { tenant: tenant.name };
   };
   return {
     directory,
+    screen,
     authenticate,
     prices,
     quotas: new Quotas(new MemoryQuotaStore(), Date.now),
@@ -44,6 +43,10 @@ function entryOf(config: TenantConfig): TenantEntry {
     tokenSha256: tokenSha256.map((digest) => digest.reveal()),
     ...(hmacSecret === undefined ? {} : { hmacSecret }),
   };
+}
+
+function claimOf(metadata: Metadata, peer: Peer): Claim {
+  return { metadata: (key) => joined(metadata, key), certificate: peer.certificate };
 }
 
 /** Values of a key that came more than once are joined, so that a second credential cannot hide behind the first. */

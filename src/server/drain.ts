@@ -3,6 +3,7 @@ import { type Server as GrpcServer, type ServerInterceptingCallInterface, status
 import { RelayError } from '../completion/errors.ts';
 import type { Clock } from './clock.ts';
 import type { EdgeCall } from './edge-call.ts';
+import type { Listener } from './listener.ts';
 
 /** Time for the last statuses to reach slow readers, after which connections are dropped. */
 const FAREWELL_MS = 1_000;
@@ -16,6 +17,7 @@ export interface DrainReport {
 
 export interface DrainParts {
   readonly grpc: GrpcServer;
+  readonly listener: Listener;
   /** Calls in flight; the server keeps it up to date. */
   readonly calls: ReadonlySet<EdgeCall>;
   /** Health watches and reflection streams: they have no end of their own. */
@@ -49,15 +51,14 @@ export class Drain {
   }
 
   async #drain(): Promise<DrainReport> {
-    const { grpc, calls, others, timeout } = this.#parts;
+    const { grpc, listener, calls, others, timeout } = this.#parts;
     const inFlight = calls.size;
     // One round of the event loop lets NOT_SERVING out to watchers before their connections close.
     await new Promise(setImmediate);
-    // Stops listening and sends GOAWAY: clients take new calls elsewhere, and those that crossed it on the wire are
-    // refused in a way (REFUSED_STREAM) that gRPC clients retry by themselves.
-    const shutDown = new Promise<void>((resolve) => {
-      grpc.tryShutdown(() => resolve());
-    });
+    const closed = listener.stop();
+    // Sends GOAWAY: clients take new calls elsewhere, and those that crossed it on the wire are refused in a way
+    // (REFUSED_STREAM) that gRPC clients retry by themselves.
+    grpc.tryShutdown(() => undefined);
     await this.#idle(timeout);
     const cut = calls.size;
     for (const call of calls) {
@@ -72,8 +73,9 @@ export class Drain {
     for (const other of others) {
       other.sendStatus({ code: status.UNAVAILABLE, details: 'This relay is shutting down. Ask another replica.' });
     }
-    await this.#orAfter(FAREWELL_MS, shutDown);
+    await this.#orAfter(FAREWELL_MS, closed);
     grpc.forceShutdown();
+    listener.destroy();
     return { inFlight, cut };
   }
 

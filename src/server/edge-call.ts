@@ -6,6 +6,7 @@
  * relay's methods are taken over where grpc-js lets interceptors in, at `ServerInterceptingCallInterface`: messages that
  * are ready together leave in one write, back-pressure is in bytes, and every status carries its details.
  */
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Metadata, ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { Metadata as GrpcMetadata, status as codes } from '@grpc/grpc-js';
 import type { PeerCertificate } from 'node:tls';
@@ -14,6 +15,8 @@ import type { Operation } from '../completion/call.ts';
 import { type RelayInfoTrace, startTrace } from '../completion/trace.ts';
 import { requestId } from './caller-metadata.ts';
 import type { Clock } from './clock.ts';
+import { http2StreamOf } from './http2-stream.ts';
+import type { Intake } from './intake.ts';
 import { wireStatus } from './status.ts';
 
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0];
@@ -31,15 +34,27 @@ const MESSAGE_OVERHEAD_BYTES = 256;
 /** A caller's own deadline timer and the relay's fire at about the same time; a cancellation this close was the deadline. */
 const DEADLINE_SLACK_MS = 20;
 
+/**
+ * Metadata of one call in bytes, names included: four times what gRPC's own libraries take by default. HTTP/2 would let
+ * a header block of ten kilobytes unfold to half a megabyte, and every call keeps its metadata.
+ */
+const MAX_METADATA_BYTES = 32 * 1024;
+
 const NO_METADATA = new GrpcMetadata();
 
 /** Who is at the other end, as far as the transport knows. */
 export interface Peer {
   /** Address and port, e.g. `10.0.0.7:51234`. */
   readonly address: () => string;
-  /** The verified client certificate; absent without mTLS. Parses it anew on each call: ask once. */
+  /** The verified client certificate; absent without mTLS. Parsed when it is first asked for. */
   readonly certificate: () => PeerCertificate | undefined;
 }
+
+/**
+ * Looks at what a call brings before its request has arrived, so that whoever has no credential cannot make the relay
+ * hold 32 MiB for each call. Throws a RelayError.
+ */
+export type Screen = (metadata: Metadata, peer: Peer) => void;
 
 /** A call that ended before any service saw it. */
 export interface Refusal {
@@ -57,6 +72,10 @@ export interface EdgeHost {
   readonly clock: Clock;
   readonly maxRequestBytes: number;
   readonly isDraining: () => boolean;
+  /** Where requests are while they arrive. */
+  readonly intake: Intake;
+  /** Throws where, by what came before the request, no request could make the call a good one. */
+  readonly screen: Screen;
   /** The call counts as in flight from `opened` until `closed`, when its last byte has been written or it is gone. */
   readonly opened: (call: EdgeCall) => void;
   readonly closed: (call: EdgeCall) => void;
@@ -81,7 +100,12 @@ export class EdgeCall implements Listener {
   readonly #handler: Handler;
   readonly #host: EdgeHost;
   readonly #abort = new AbortController();
+  readonly #stream: ServerHttp2Stream | undefined;
+  #peer: Peer | undefined;
   #request: Buffer | undefined;
+  /** Ends the watch over the arriving request. */
+  #arrived: (() => void) | undefined;
+  #halfClosed = false;
   #served = false;
   #over = false;
   #headersSent = false;
@@ -91,6 +115,7 @@ export class EdgeCall implements Listener {
   constructor(grpc: ServerInterceptingCallInterface, handler: Handler, host: EdgeHost) {
     this.trace = startTrace(host.clock.now());
     this.#grpc = grpc;
+    this.#stream = http2StreamOf(grpc);
     this.#handler = handler;
     this.#host = host;
     // grpc-js itself ends calls that pass their deadline or are too large, through this method of its call.
@@ -115,19 +140,21 @@ export class EdgeCall implements Listener {
   }
 
   get peer(): Peer {
-    const grpc = this.#grpc;
-    return { address: () => grpc.getPeer(), certificate: () => grpc.getAuthContext().sslPeerCertificate };
+    return (this.#peer ??= peerOf(this.#grpc));
   }
 
   onReceiveMetadata(metadata: Metadata): void {
     this.metadata = metadata;
     this.id = requestId(metadata);
     this.#host.opened(this);
-    if (this.#host.isDraining()) {
-      this.fail(new RelayError('DRAINING', 'This relay is shutting down. Retry: another replica will answer.'));
-    } else {
-      this.#grpc.startRead();
+    try {
+      this.#admit(metadata);
+    } catch (thrown) {
+      this.fail(asRelayError(thrown));
+      return;
     }
+    this.#arrived = this.#host.intake.watch(this.#stream, (error) => this.interrupt(error));
+    this.#grpc.startRead();
   }
 
   onReceiveMessage(message: Buffer): void {
@@ -140,6 +167,8 @@ export class EdgeCall implements Listener {
   }
 
   onReceiveHalfClose(): void {
+    this.#halfClosed = true;
+    this.#arrived?.();
     if (this.#over) return;
     if (this.#request !== undefined) {
       void this.#run(this.#request);
@@ -157,6 +186,8 @@ export class EdgeCall implements Listener {
       const reached = this.#host.clock.now() + DEADLINE_SLACK_MS >= this.deadline;
       this.interrupt(reached ? deadlineExceeded() : new RelayError('CANCELLED', 'The caller cancelled the call.'));
     }
+    // A caller that has its answer and goes on sending would keep the stream (RFC 9113, 8.1 has the server end it so).
+    if (!this.#halfClosed) this.#stream?.close(constants.NGHTTP2_NO_ERROR);
     this.#host.closed(this);
   }
 
@@ -207,6 +238,7 @@ export class EdgeCall implements Listener {
   fail(error: RelayError): void {
     if (this.#over) return;
     this.#over = true;
+    this.#arrived?.();
     if (error.reason === 'INTERNAL') this.#host.bug(this.id, error);
     this.#sendStatus(wireStatus(error, { requestId: this.id, tenant: this.tenant, trace: this.trace }));
     this.#resume();
@@ -225,6 +257,20 @@ export class EdgeCall implements Listener {
     if (this.#over) return;
     this.#abort.abort(error);
     this.fail(error);
+  }
+
+  #admit(metadata: Metadata): void {
+    if (this.#host.isDraining()) {
+      throw new RelayError('DRAINING', 'This relay is shutting down. Retry: another replica will answer.');
+    }
+    if (sizeOf(metadata) > MAX_METADATA_BYTES) {
+      throw new RelayError(
+        'REQUEST_TOO_LARGE',
+        `The metadata of the call is larger than ${MAX_METADATA_BYTES} bytes. Send less of it.`,
+        { metadata: { max_metadata_bytes: String(MAX_METADATA_BYTES) } },
+      );
+    }
+    this.#host.screen(metadata, this.peer);
   }
 
   async #run(request: Buffer): Promise<void> {
@@ -283,4 +329,20 @@ export class EdgeCall implements Listener {
 
 function deadlineExceeded(): RelayError {
   return new RelayError('DEADLINE_EXCEEDED', 'The deadline of the call was reached. Allow more time, or ask for less.');
+}
+
+function peerOf(grpc: ServerInterceptingCallInterface): Peer {
+  let certificate: { readonly found: PeerCertificate | undefined } | undefined;
+  return {
+    address: () => grpc.getPeer(),
+    certificate: () => (certificate ??= { found: grpc.getAuthContext().sslPeerCertificate }).found,
+  };
+}
+
+function sizeOf(metadata: Metadata): number {
+  let size = 0;
+  for (const [name, values] of Object.entries(metadata.toJSON())) {
+    for (const value of values) size += name.length + value.length;
+  }
+  return size;
 }

@@ -9,6 +9,9 @@ export interface RelayInfo {
   readonly region: string;
   readonly attempts: number;
   readonly cache_status: CacheStatus;
+  /** Absent unless the answer is a cached one. */
+  readonly cache_age?: number;
+  readonly similarity?: number;
   readonly queued: number;
   /** Absent while no upstream has answered. */
   readonly upstream_time_to_first_byte?: number;
@@ -26,6 +29,8 @@ export function relayInfo({ id, trace }: Pick<Call, 'id' | 'trace'>, now: number
     region: trace.region,
     attempts: trace.attempts,
     cache_status: trace.cacheStatus,
+    ...(trace.cacheAge === undefined ? {} : { cache_age: trace.cacheAge }),
+    ...(trace.similarity === undefined ? {} : { similarity: trace.similarity }),
     queued: trace.queued,
     ...(trace.timeToFirstByte === undefined ? {} : { upstream_time_to_first_byte: trace.timeToFirstByte }),
     total: now - trace.startedAt,

@@ -1,10 +1,11 @@
 /** The methods of `claude.relay.v1.RelayService`: request bytes → Call → Service → answer bytes. */
 import type { Metadata, ServiceDefinition } from '@grpc/grpc-js';
 import { accumulate } from '../completion/accumulate.ts';
+import type { CachePolicy } from '../completion/cache-policy.ts';
 import type { Call, CallOptions, Operation } from '../completion/call.ts';
 import { asRelayError } from '../completion/errors.ts';
 import { replay } from '../completion/replay.ts';
-import type { Reply, StreamEvent } from '../completion/reply.ts';
+import type { Reply, StreamEvent, WholeReply } from '../completion/reply.ts';
 import type { RoutingHints } from '../completion/routing.ts';
 import type { Service } from '../completion/service.ts';
 import { traceContext } from './caller-metadata.ts';
@@ -21,6 +22,8 @@ export interface DecodedRequest {
   readonly maxTokens: number;
   readonly options: CallOptions;
   readonly routing: RoutingHints;
+  readonly cache: CachePolicy;
+  readonly selfContained: boolean;
 }
 
 /** What the methods need of the codec. */
@@ -28,7 +31,8 @@ export interface RelayCodec {
   readonly definitions: { readonly relay: ServiceDefinition };
   /** Throws INVALID_REQUEST with violations, or REQUEST_TOO_LARGE. */
   readonly decodeRequest: (operation: Operation, wire: Buffer) => DecodedRequest;
-  readonly encodeWhole: (operation: Operation, body: string, info: RelayInfo) => Buffer;
+  /** With a memo, what was encoded before is used again, and kept there otherwise. */
+  readonly encodeWhole: (operation: Operation, body: string, info: RelayInfo, memo?: WholeReply['memo']) => Buffer;
   readonly createStreamEncoder: () => StreamEncoder;
 }
 
@@ -55,8 +59,8 @@ export interface RelayServiceOptions {
   readonly codec: RelayCodec;
   readonly service: Service;
   readonly authenticate: Authenticate;
-  /** Digest of a request body, in hex. */
-  readonly digest: (body: string) => string;
+  /** Digest of all that the answer may depend on, in hex. */
+  readonly digest: (request: DecodedRequest, operation: Operation, tenant: string) => string;
   readonly stream: DeliveryOptions;
   readonly clock: Clock;
 }
@@ -126,7 +130,7 @@ async function open(
     ...decoded,
     id: edge.id,
     operation,
-    digest: () => (digested ??= digest(decoded.body)),
+    digest: () => (digested ??= digest(decoded, operation, tenant)),
     wantsStream: rpc === 'CompleteStream',
     tenant,
     traceContext: traceContext(edge.metadata),

@@ -4,15 +4,21 @@ import {
   type MethodDefinition,
   ServerCredentials,
   ServerInterceptingCall,
+  type ServerInterceptingCallInterface as OtherCall,
   type ServerInterceptor,
+  type ServerListener,
   type ServiceDefinition,
+  status,
 } from '@grpc/grpc-js';
 import type { RelayError } from '../completion/errors.ts';
 import type { Clock } from './clock.ts';
 import { Drain, type DrainReport } from './drain.ts';
-import { EdgeCall, type EdgeHost, type Handler, type Refusal } from './edge-call.ts';
+import { EdgeCall, type EdgeHost, type Handler, type Refusal, type Screen } from './edge-call.ts';
 import { takeOverGrpcLog } from './grpc-log.ts';
 import { createHealth } from './health.ts';
+import { http2StreamOf } from './http2-stream.ts';
+import { Intake } from './intake.ts';
+import { Listener, type TlsOptions } from './listener.ts';
 import { addReflection } from './reflection.ts';
 
 /** A gRPC service and who answers it; its handlers get and send the messages' bytes. */
@@ -22,21 +28,18 @@ export interface Mount {
   readonly handlers: Readonly<Record<string, Handler>>;
 }
 
-/** PEM files as they are. */
-export interface TlsOptions {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  /** Turns on mTLS: connections without a certificate of this authority are refused. */
-  readonly clientCa?: Buffer;
-}
-
 export interface ServerOptions {
-  /** `HOST:PORT`, `[IPV6]:PORT` or `unix:PATH`; port 0 takes a free one. */
+  /** `HOST:PORT` or `[IPV6]:PORT`; port 0 takes a free one. */
   readonly listen: string;
   /** Plain text without it. */
   readonly tls?: TlsOptions;
   /** Of one request message, also once decompressed. */
   readonly maxRequestBytes: number;
+  /** How long a request may take to arrive, in milliseconds. */
+  readonly requestTimeoutMs: number;
+  /** What all requests that are still arriving may hold together. */
+  readonly maxArrivingBytes: number;
+  readonly maxConnections: number;
   /** Per connection. */
   readonly maxConcurrentStreams: number;
   /** Silence on a connection after which the server asks whether the client is still there (gRFC A8). */
@@ -56,6 +59,8 @@ export interface ServerOptions {
 export interface ServerDependencies {
   readonly mounts: readonly Mount[];
   readonly clock: Clock;
+  /** Asked about every call before its request is read; everything is let through without it. */
+  readonly screen?: Screen;
   /** Told of every call that ended before a service saw it. */
   readonly refused: (refusal: Refusal) => void;
   /** Told of every internal error, once. */
@@ -69,6 +74,11 @@ export interface Server {
   readonly start: () => Promise<{ readonly port: number }>;
   /** What health tells from `start` on: whether calls would be answered. */
   readonly setServing: (isServing: boolean) => void;
+  /**
+   * Takes other certificates, or none, for connections that come from now on; those that are there stay as they are.
+   * Throws where OpenSSL refuses them, and changes nothing then.
+   */
+  readonly setTls: (tls: TlsOptions | undefined) => void;
   readonly isDraining: () => boolean;
   /** Calls under way. */
   readonly inFlight: () => number;
@@ -87,12 +97,19 @@ const NEVER_MS = 2 ** 31 - 1;
 export function createServer(options: ServerOptions, dependencies: ServerDependencies): Server {
   takeOverGrpcLog(dependencies.warn);
   const calls = new Set<EdgeCall>();
-  const { clock, refused, bug } = dependencies;
+  const { clock, refused, bug, warn, screen = () => undefined } = dependencies;
+  const { maxRequestBytes, maxConnections } = options;
   const host: EdgeHost = {
     clock,
     refused,
     bug,
-    maxRequestBytes: options.maxRequestBytes,
+    screen,
+    maxRequestBytes,
+    intake: new Intake({
+      clock,
+      timeoutMs: options.requestTimeoutMs,
+      maxBytes: Math.max(options.maxArrivingBytes, 2 * maxRequestBytes),
+    }),
     isDraining: () => drain.isDraining,
     opened: (call) => calls.add(call),
     closed: (call) => {
@@ -103,9 +120,19 @@ export function createServer(options: ServerOptions, dependencies: ServerDepende
   const handlers = handlersByPath(dependencies.mounts);
   const names = dependencies.mounts.map(({ definition }) => serviceName(definition));
   const health = createHealth(names);
-  const others = new Set<Parameters<ServerInterceptor>[1]>();
+  const others = new Set<OtherCall>();
   const grpc = new GrpcServer({ ...channelOptions(options), interceptors: [intercept(handlers, host, others)] });
-  const drain = new Drain({ grpc, calls, others, clock, timeout: options.drainTimeoutMs });
+  // What comes out of the listener has done its handshake, so that to grpc-js it is plain text.
+  const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const listener = new Listener({
+    listen: options.listen,
+    maxConnections,
+    accept: (socket) => injector.injectConnection(socket),
+    now: clock.now,
+    full: () => warn(`all ${maxConnections} connections are taken: further ones are refused`),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+  });
+  const drain = new Drain({ grpc, listener, calls, others, clock, timeout: options.drainTimeoutMs });
 
   for (const { definition } of dependencies.mounts) grpc.addService(raw(definition), {});
   health.addTo(grpc);
@@ -113,20 +140,24 @@ export function createServer(options: ServerOptions, dependencies: ServerDepende
 
   return {
     start: async () => {
-      const port = await bind(grpc, options.listen, credentials(options.tls));
+      const bound = await listener.start();
       health.setServing(true);
-      return { port };
+      return bound;
     },
     setServing: (isServing) => {
       if (!drain.isDraining) health.setServing(isServing);
     },
+    setTls: (tls) => listener.setTls(tls),
     isDraining: () => drain.isDraining,
     inFlight: () => calls.size,
     drain: () => {
       health.setServing(false);
       return drain.begin();
     },
-    close: () => grpc.forceShutdown(),
+    close: () => {
+      grpc.forceShutdown();
+      listener.destroy();
+    },
   };
 }
 
@@ -151,22 +182,33 @@ function orNever(milliseconds: number): number {
 }
 
 /** Takes over the methods with a handler; keeps track of the others (health, reflection), so that drain can end them. */
-function intercept(
-  handlers: ReadonlyMap<string, Handler>,
-  host: EdgeHost,
-  others: Set<Parameters<ServerInterceptor>[1]>,
-): ServerInterceptor {
+function intercept(handlers: ReadonlyMap<string, Handler>, host: EdgeHost, others: Set<OtherCall>): ServerInterceptor {
   return ({ path }, call) => {
     const handler = handlers.get(path);
     if (handler !== undefined) {
       return new ServerInterceptingCall(call, { start: () => call.start(new EdgeCall(call, handler, host)) });
     }
-    return new ServerInterceptingCall(call, {
-      start: (next) => {
-        others.add(call);
-        next({ onCancel: () => others.delete(call) });
-      },
-    });
+    return new ServerInterceptingCall(call, { start: (next) => next(tracked(call, host.intake, others)) });
+  };
+}
+
+/** Nobody need say who he is for these methods, and their requests are small: what arrives is bounded all the same. */
+function tracked(call: OtherCall, intake: Intake, others: Set<OtherCall>): ServerListener {
+  const stream = http2StreamOf(call);
+  const watch = (): (() => void) =>
+    intake.watchBytes(stream, ({ message }) => call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details: message }));
+  let leave = watch();
+  others.add(call);
+  return {
+    onReceiveMessage: (message, next) => {
+      leave();
+      leave = watch();
+      next(message);
+    },
+    onCancel: () => {
+      leave();
+      others.delete(call);
+    },
   };
 }
 
@@ -196,19 +238,4 @@ function serviceName(definition: ServiceDefinition): string {
   const [method] = Object.values(definition);
   if (method === undefined) throw new Error('A service without methods cannot be served.');
   return method.path.slice(1, method.path.lastIndexOf('/'));
-}
-
-function credentials(tls: TlsOptions | undefined): ServerCredentials {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  const pair = { cert_chain: tls.cert, private_key: tls.key };
-  return ServerCredentials.createSsl(tls.clientCa ?? null, [pair], tls.clientCa !== undefined);
-}
-
-function bind(grpc: GrpcServer, address: string, by: ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    grpc.bindAsync(address, by, (error, port) => {
-      if (error === null) resolve(port);
-      else reject(error);
-    });
-  });
 }

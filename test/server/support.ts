@@ -106,6 +106,9 @@ export async function startRelay(service: Service, options: FixtureOptions = {})
     {
       listen: '127.0.0.1:0',
       maxRequestBytes: 64 * 1024,
+      maxArrivingBytes: 1024 * 1024,
+      requestTimeoutMs: 60_000,
+      maxConnections: 100,
       maxConcurrentStreams: 1000,
       keepaliveTimeMs: 60_000,
       keepaliveTimeoutMs: 20_000,

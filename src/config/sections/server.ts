@@ -27,6 +27,17 @@ export const serverSettings = z.strictObject({
   max_response_bytes: size({ min: 1024, max: LARGEST_MESSAGE })
     .prefault(10_485_760)
     .describe('Largest upstream answer read, whole or streamed; what goes beyond is cut with RESPONSE_TOO_LARGE.'),
+  request_timeout: duration({ min: '1s' })
+    .prefault('60s')
+    .describe('Time in which a request must have arrived; a call that takes longer is ended.'),
+  max_arriving_bytes: size({ min: 1024 })
+    .prefault(268_435_456)
+    .describe(
+      'Memory for requests that are still arriving, all together, at least twice max_request_bytes. Beyond it, the one that has been on its way longest is ended.',
+    ),
+  max_connections: count({ min: 1 })
+    .prefault(10_000)
+    .describe('Connections at once; further ones are closed. Each takes a file descriptor: see ulimit -n.'),
   max_concurrent_streams: count({ min: 1, max: 2 ** 31 - 1 })
     .prefault(1000)
     .describe('Calls under way at once on one connection. A mesh sidecar puts all its callers on a few.'),
@@ -56,6 +67,9 @@ export function serverConfig(settings: z.output<typeof serverSettings>) {
     reflection: settings.reflection,
     maxRequestBytes: settings.max_request_bytes,
     maxResponseBytes: settings.max_response_bytes,
+    requestTimeoutMs: settings.request_timeout,
+    maxArrivingBytes: settings.max_arriving_bytes,
+    maxConnections: settings.max_connections,
     maxConcurrentStreams: settings.max_concurrent_streams,
     keepaliveTimeMs: settings.keepalive_time,
     keepaliveTimeoutMs: settings.keepalive_timeout,

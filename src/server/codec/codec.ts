@@ -12,6 +12,7 @@ import { compilePlans, type FieldPlan, type MessagePlan } from './plan.ts';
 import { relayInfoEncoder } from './relay-info-encoder.ts';
 import { readOptions } from './relay-options.ts';
 import { missingFields, roleViolations } from './requirements.ts';
+import { isSelfContained } from './self-contained.ts';
 import { SurrogateJoiner } from './surrogates.ts';
 import { type FieldTexts, JsonDecoder } from './to-json.ts';
 import { WireEncoder } from './to-wire.ts';
@@ -68,12 +69,17 @@ export function createCodec(): RelayCodec {
   return {
     definitions: { relay: rawService(definition) },
     decodeRequest: (operation, wire) => decodeRequest(operation, plan(REQUESTS[operation]), wire),
-    encodeWhole(operation, body, info) {
+    encodeWhole(operation, body, info, memo) {
       const message = plan(RESPONSES[operation]);
       return guarded(out, () => {
-        const encoder = new WireEncoder(out, body);
-        const fits = operation === 'messages' ? encoder.field(fieldOf(message, 'message')) : encoder.object(message);
-        if (!fits) throw invalidAnswer(undefined);
+        if (memo?.wire === undefined) {
+          const encoder = new WireEncoder(out, body);
+          const fits = operation === 'messages' ? encoder.field(fieldOf(message, 'message')) : encoder.object(message);
+          if (!fits) throw invalidAnswer(undefined);
+          if (memo !== undefined) memo.wire = out.copy();
+        } else {
+          out.raw(memo.wire);
+        }
         writeInfo(message, info);
         return out.finish();
       });
@@ -93,7 +99,7 @@ function decodeRequest(operation: Operation, plan: MessagePlan, wire: Buffer): D
       const field = plan.byName.get(name);
       return field === undefined ? undefined : texts[field.index];
     };
-    const { options, routing, violations } = readOptions(text('relay'));
+    const { options, routing, cache, violations } = readOptions(text('relay'));
     const problems = [
       ...missingFields(operation, text),
       ...roleViolations(text('messages') ?? '[]'),
@@ -109,6 +115,8 @@ function decodeRequest(operation: Operation, plan: MessagePlan, wire: Buffer): D
       maxTokens: Number(text('max_tokens') ?? 0),
       options,
       routing,
+      cache,
+      selfContained: isSelfContained(text),
     };
   } catch (thrown) {
     if (!(thrown instanceof RequestViolation)) throw thrown;

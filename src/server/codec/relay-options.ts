@@ -1,3 +1,4 @@
+import { type CacheMode, type CachePolicy, DEFAULT_CACHE_POLICY } from '../../completion/cache-policy.ts';
 import type { CallOptions } from '../../completion/call.ts';
 import type { FieldViolation } from '../../completion/errors.ts';
 import { DEFAULT_ROUTING, type RoutingHints } from '../../completion/routing.ts';
@@ -9,11 +10,13 @@ interface OptionsText {
   readonly region?: string;
   readonly affinity_key?: string;
   readonly priority?: string;
+  readonly cache?: { readonly mode?: string; readonly ttl?: number; readonly min_similarity?: number };
 }
 
 export interface DecodedOptions {
   readonly options: CallOptions;
   readonly routing: RoutingHints;
+  readonly cache: CachePolicy;
   readonly violations: readonly FieldViolation[];
 }
 
@@ -27,7 +30,12 @@ const MAX_KEY_LENGTH = 512;
 /** Reads the JSON text of `RelayOptions`; undefined where the request has none. */
 export function readOptions(text: string | undefined): DecodedOptions {
   if (text === undefined) {
-    return { options: { betas: [], apiVersion: DEFAULT_API_VERSION }, routing: DEFAULT_ROUTING, violations: [] };
+    return {
+      options: { betas: [], apiVersion: DEFAULT_API_VERSION },
+      routing: DEFAULT_ROUTING,
+      cache: DEFAULT_CACHE_POLICY,
+      violations: [],
+    };
   }
   // The decoder wrote this text from typed fields.
   const given = JSON.parse(text) as OptionsText;
@@ -46,6 +54,7 @@ export function readOptions(text: string | undefined): DecodedOptions {
     const description = `is longer than ${MAX_KEY_LENGTH} characters; send a digest of it`;
     violations.push({ field: 'relay.affinity_key', description });
   }
+  violations.push(...cacheViolations(given.cache));
   return {
     options: { betas: given.betas ?? [], apiVersion },
     routing: {
@@ -54,6 +63,35 @@ export function readOptions(text: string | undefined): DecodedOptions {
       affinityKey: given.affinity_key ?? '',
       priority: given.priority === 'PRIORITY_BACKGROUND' ? 'background' : 'interactive',
     },
+    cache: cachePolicy(given.cache),
     violations,
   };
+}
+
+const CACHE_MODES: Readonly<Record<string, CacheMode>> = {
+  CACHE_MODE_OFF: 'off',
+  CACHE_MODE_EXACT: 'exact',
+  CACHE_MODE_SIMILAR: 'similar',
+  CACHE_MODE_REFRESH: 'refresh',
+};
+
+function cachePolicy(given: OptionsText['cache']): CachePolicy {
+  if (given === undefined) return DEFAULT_CACHE_POLICY;
+  const similarity = given.min_similarity ?? 0;
+  return {
+    mode: CACHE_MODES[given.mode ?? ''],
+    ttlMs: given.ttl,
+    minSimilarity: similarity === 0 ? undefined : similarity,
+  };
+}
+
+function cacheViolations({ ttl, min_similarity: similarity = 0 }: NonNullable<OptionsText['cache']> = {}): FieldViolation[] {
+  const violations: FieldViolation[] = [];
+  if (ttl !== undefined && !(ttl > 0)) {
+    violations.push({ field: 'relay.cache.ttl', description: 'must be above 0; to keep nothing, use CACHE_MODE_OFF' });
+  }
+  if (similarity !== 0 && !(similarity >= 0.5 && similarity <= 1)) {
+    violations.push({ field: 'relay.cache.min_similarity', description: 'must be from 0.5 to 1' });
+  }
+  return violations;
 }

@@ -111,6 +111,7 @@ export class JsonDecoder {
 
   private nested(field: FieldPlan, reader: WireReader, depth: number): string {
     if (field.kind === 'value') return this.values.read(reader);
+    if (field.kind === 'duration') return durationMs(reader);
     if (field.message === undefined) throw new RequestViolation('is of a kind that requests do not have');
     return this.message(field.message, reader, depth + 1);
   }
@@ -237,4 +238,16 @@ function asViolation(thrown: unknown): RequestViolation {
   if (thrown instanceof RequestViolation) return thrown;
   if (thrown instanceof WireError) return new RequestViolation(thrown.message);
   throw thrown;
+}
+
+/** `google.protobuf.Duration` as milliseconds. */
+function durationMs(reader: WireReader): string {
+  let milliseconds = 0;
+  while (reader.pos < reader.end) {
+    const tag = reader.uint32();
+    if (tag === 1 << 3) milliseconds += Number(reader.int64()) * 1e3;
+    else if (tag === 2 << 3) milliseconds += Number(reader.int64()) / 1e6;
+    else throw new RequestViolation('is not a google.protobuf.Duration');
+  }
+  return finiteText(milliseconds);
 }

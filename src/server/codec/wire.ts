@@ -102,6 +102,11 @@ export class WireWriter {
   /** Where the next byte goes; set it back to take back what was written since. */
   pos = 0;
 
+  /** A copy of what was written so far. */
+  copy(): Buffer {
+    return Buffer.from(this.bytes.subarray(0, this.pos));
+  }
+
   /** Ends the message: a copy of what was written, and the writer is empty again. */
   finish(): Buffer {
     const copy = Buffer.allocUnsafe(this.pos);
