@@ -1,6 +1,15 @@
 import { RelayError } from './errors.ts';
 import { blockIndex, typeOf } from './events.ts';
-import { elements, JsonSyntaxError, type Members, members, objectText, stringMember, unquote } from './json.ts';
+import {
+  elements,
+  JsonSyntaxError,
+  type Members,
+  members,
+  objectText,
+  skipString,
+  stringMember,
+  unquote,
+} from './json.ts';
 import { completeJson } from './partial-json.ts';
 import type { StreamEvent } from './reply.ts';
 
@@ -13,24 +22,32 @@ interface OpenBlock {
   readonly citations: string[];
 }
 
-/** By kind of delta: the kinds of blocks that grow by it, and the member of the delta that holds the piece. */
-const GROWTH: Readonly<Record<string, { readonly blocks: readonly string[]; readonly piece: string }>> = {
-  text_delta: { blocks: ['text'], piece: 'text' },
-  thinking_delta: { blocks: ['thinking'], piece: 'thinking' },
-  input_json_delta: { blocks: ['tool_use', 'server_tool_use', 'mcp_tool_use'], piece: 'partial_json' },
-};
+interface Growth {
+  /** The kinds of blocks that grow by the delta. */
+  readonly blocks: readonly string[];
+  /** The member of the delta that holds the piece. */
+  readonly piece: string;
+}
 
-/** The deltas that make up nearly all of a stream, as the API spells them; others are taken apart properly. */
-const USUAL_DELTA =
-  /^\{"type":"content_block_delta","index":(\d+),"delta":\{"type":"(text_delta|thinking_delta|input_json_delta)","(?:text|thinking|partial_json)":"((?:[^"\\]|\\.)*)"\}\s*\}\s*$/;
+const GROWTH: ReadonlyMap<string, Growth> = new Map([
+  ['text_delta', { blocks: ['text'], piece: 'text' }],
+  ['thinking_delta', { blocks: ['thinking'], piece: 'thinking' }],
+  ['input_json_delta', { blocks: ['tool_use', 'server_tool_use', 'mcp_tool_use'], piece: 'partial_json' }],
+]);
+
+/** How nearly all deltas of a stream begin, up to the piece, and end; others are taken apart properly. */
+const USUAL_HEAD =
+  /^\{"type":"content_block_delta","index":(\d+),"delta":\{"type":"(text_delta|thinking_delta|input_json_delta)","(text|thinking|partial_json)":(?=")/;
+const USUAL_TAIL = /\}\s*\}\s*$/y;
 
 /**
  * Makes the one Message that a stream of events tells, as the official SDKs do (deltas appended by `index`, counters of
  * `message_delta` replacing earlier ones, unknown deltas left out), on JSON text: what is not a delta keeps its bytes.
+ * Stricter than the SDKs where these lose content without a word: an event that belongs to no block is an error.
  */
 export class Accumulator {
   private message: Members | undefined;
-  private readonly blocks: OpenBlock[] = [];
+  private readonly blocks = new Map<number, OpenBlock>();
   private stopped = false;
 
   /** Adds one event. Throws STREAM_INTERRUPTED where the event is not of the API's form. */
@@ -38,10 +55,7 @@ export class Accumulator {
     try {
       this.apply(event);
     } catch (thrown) {
-      if (!(thrown instanceof JsonSyntaxError)) throw thrown;
-      throw new RelayError('STREAM_INTERRUPTED', 'The upstream sent an event that is not of its own form. Retry.', {
-        cause: thrown,
-      });
+      throw thrown instanceof JsonSyntaxError ? malformed(thrown) : thrown;
     }
   }
 
@@ -50,22 +64,21 @@ export class Accumulator {
     if (this.message === undefined || !this.stopped) {
       throw new RelayError('STREAM_INTERRUPTED', 'The upstream answer ended before it was complete. Retry.');
     }
-    this.message.set('content', `[${this.blocks.map(blockText).join(',')}]`);
+    const inOrder = [...this.blocks].sort(([a], [b]) => a - b);
+    this.message.set('content', `[${inOrder.map(([, block]) => blockText(block)).join(',')}]`);
     return objectText(this.message);
   }
 
-  private apply(event: StreamEvent): void {
-    switch (event.type) {
+  private apply({ type, data }: StreamEvent): void {
+    switch (type) {
       case 'message_start':
-        this.message = members(members(event.data).get('message') ?? '');
-        for (const block of elements(this.message.get('content') ?? '[]')) this.blocks.push(openBlock(block));
-        return;
+        return this.start(members(data));
       case 'content_block_start':
-        return this.startBlock(members(event.data));
+        return this.startBlock(members(data));
       case 'content_block_delta':
-        return this.applyDelta(event.data);
+        return this.applyDelta(data);
       case 'message_delta':
-        return this.applyMessageDelta(members(event.data));
+        return this.applyMessageDelta(members(data));
       case 'message_stop':
         this.stopped = true;
         return;
@@ -74,37 +87,69 @@ export class Accumulator {
     }
   }
 
+  private start(event: Members): void {
+    if (this.message !== undefined) throw malformed();
+    this.message = members(event.get('message') ?? '');
+    const content = this.message.get('content') ?? 'null';
+    if (content === 'null') return;
+    for (const [index, block] of elements(content).entries()) this.blocks.set(index, openBlock(block));
+  }
+
   private startBlock(event: Members): void {
+    const index = blockIndex(event);
+    if (this.message === undefined || index < 0 || this.blocks.has(index)) throw malformed();
     const block = openBlock(event.get('content_block') ?? '');
-    this.blocks.push(block);
+    this.blocks.set(index, block);
     // A fallback block names the model that goes on (messages-api: mid-stream fallback).
-    const to = block.type === 'fallback' ? block.fields.get('to') : undefined;
-    const model = to === undefined ? undefined : members(to).get('model');
-    if (model !== undefined) this.message?.set('model', model);
+    const model = block.type === 'fallback' ? membersOf(block.fields.get('to')).get('model') : undefined;
+    if (model !== undefined) this.message.set('model', model);
   }
 
   private applyDelta(data: string): void {
-    const [, index, type, piece] = USUAL_DELTA.exec(data) ?? [];
-    if (index !== undefined && type !== undefined && piece !== undefined) {
-      const block = this.blocks[Number(index)];
-      if (block !== undefined) grow(block, type, piece);
-      return;
+    const [head = '', index, type = '', name] = USUAL_HEAD.exec(data) ?? [];
+    const growth = GROWTH.get(type);
+    if (growth !== undefined && growth.piece === name) {
+      const end = skipString(data, head.length);
+      USUAL_TAIL.lastIndex = end;
+      if (USUAL_TAIL.test(data)) return this.grow(Number(index), growth, data.slice(head.length + 1, end - 1));
     }
     const event = members(data);
-    const block = this.blocks[blockIndex(event)];
-    const fields = members(event.get('delta') ?? '{}');
-    if (block !== undefined) applyRareDelta(block, stringMember(fields, 'type') ?? '', fields);
+    this.applyRareDelta(blockIndex(event), membersOf(event.get('delta')));
+  }
+
+  private applyRareDelta(index: number, delta: Members): void {
+    const type = stringMember(delta, 'type') ?? '';
+    const growth = GROWTH.get(type);
+    const block = this.blocks.get(index);
+    if (growth !== undefined) {
+      const piece = delta.get(growth.piece);
+      if (piece?.startsWith('"') === true) this.grow(index, growth, piece.slice(1, -1));
+    } else if (type === 'signature_delta' && block?.type === 'thinking') {
+      replace(block.fields, 'signature', delta.get('signature'));
+    } else if (type === 'citations_delta' && block?.type === 'text') {
+      block.citations.push(delta.get('citation') ?? 'null');
+    } else if (type === 'compaction_delta' && block?.type === 'compaction') {
+      replace(block.fields, 'content', delta.get('content'));
+      replace(block.fields, 'encrypted_content', delta.get('encrypted_content'));
+    }
+  }
+
+  private grow(index: number, { blocks, piece: name }: Growth, piece: string): void {
+    const block = this.blocks.get(index);
+    if (block === undefined) throw malformed();
+    if (block.type === undefined || !blocks.includes(block.type)) return;
+    block.grown.set(name, (block.grown.get(name) ?? '') + piece);
   }
 
   private applyMessageDelta(event: Members): void {
-    const message = this.message;
-    if (message === undefined) return;
-    for (const [key, value] of members(event.get('delta') ?? '{}')) {
+    const { message } = this;
+    if (message === undefined) throw malformed();
+    for (const [key, value] of membersOf(event.get('delta'))) {
       // Of these only `container` stays what it was when the delta says null.
       if (key !== 'container' || value !== 'null') message.set(key, value);
     }
-    const usage = members(message.get('usage') ?? '{}');
-    for (const [key, value] of members(event.get('usage') ?? '{}')) if (value !== 'null') usage.set(key, value);
+    const usage = membersOf(message.get('usage'));
+    for (const [key, value] of membersOf(event.get('usage'))) if (value !== 'null') usage.set(key, value);
     message.set('usage', objectText(usage));
     for (const [key, value] of event) {
       const isOwn = key === 'type' || key === 'delta' || key === 'usage';
@@ -120,33 +165,18 @@ export async function accumulate(events: AsyncIterable<StreamEvent>): Promise<st
   return accumulator.finish();
 }
 
+/**
+ * A tool's input from the pieces that were streamed: its exact text where that is JSON, nothing means `{}`, a cut one is
+ * completed. What is not JSON at all (eager streaming leaves it unchecked) stays a JSON string: nothing is lost, and it
+ * cannot be taken for an object.
+ */
+export function inputText(pieces: string): string {
+  if (pieces === '') return '{}';
+  return completeJson(pieces) ?? JSON.stringify(pieces);
+}
+
 function openBlock(text: string): OpenBlock {
   return { type: typeOf(text), fields: members(text), grown: new Map(), citations: [] };
-}
-
-function applyRareDelta(block: OpenBlock, type: string, delta: Members): void {
-  const growth = GROWTH[type];
-  if (growth !== undefined) {
-    const piece = delta.get(growth.piece);
-    if (piece?.startsWith('"') === true) grow(block, type, piece.slice(1, -1));
-  } else if (type === 'signature_delta' && block.type === 'thinking') {
-    replace(block.fields, 'signature', delta.get('signature'));
-  } else if (type === 'citations_delta' && block.type === 'text') {
-    block.citations.push(delta.get('citation') ?? 'null');
-  } else if (type === 'compaction_delta' && block.type === 'compaction') {
-    replace(block.fields, 'content', delta.get('content'));
-    replace(block.fields, 'encrypted_content', delta.get('encrypted_content'));
-  }
-}
-
-function grow(block: OpenBlock, delta: string, piece: string): void {
-  const growth = GROWTH[delta];
-  if (growth === undefined || block.type === undefined || !growth.blocks.includes(block.type)) return;
-  block.grown.set(growth.piece, (block.grown.get(growth.piece) ?? '') + piece);
-}
-
-function replace(fields: Members, key: string, value: string | undefined): void {
-  if (value !== undefined) fields.set(key, value);
 }
 
 function blockText(block: OpenBlock): string {
@@ -166,12 +196,17 @@ function insideOf(literal: string | undefined): string {
   return literal?.startsWith('"') === true ? literal.slice(1, -1) : '';
 }
 
-/**
- * A tool's input from the pieces that were streamed: its exact text where that is JSON, nothing means `{}`, a cut one is
- * completed. What is not JSON at all (eager streaming leaves it unchecked) stays a JSON string: nothing is lost, and it
- * cannot be taken for an object.
- */
-function inputText(pieces: string): string {
-  if (pieces === '') return '{}';
-  return completeJson(pieces) ?? JSON.stringify(pieces);
+function replace(fields: Members, key: string, value: string | undefined): void {
+  if (value !== undefined) fields.set(key, value);
+}
+
+/** The members of an object; none where it is absent or null. */
+function membersOf(value: string | undefined): Members {
+  return value === undefined || value === 'null' ? new Map() : members(value);
+}
+
+function malformed(cause?: JsonSyntaxError): RelayError {
+  return new RelayError('STREAM_INTERRUPTED', 'The upstream sent an event that is not of its own form. Retry.', {
+    cause,
+  });
 }

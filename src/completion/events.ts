@@ -1,4 +1,13 @@
-import { JsonWalker, type Members, members, skipSpace, stringMember, UPSTREAM_JSON_LIMITS } from './json.ts';
+import {
+  JsonWalker,
+  type Members,
+  members,
+  skipSpace,
+  skipString,
+  stringMember,
+  unquote,
+  UPSTREAM_JSON_LIMITS,
+} from './json.ts';
 import type { StreamEvent } from './reply.ts';
 
 /** Event types that a caller need not see before an answer has really begun: the gate may hold them back. */
@@ -12,7 +21,8 @@ export function blockIndex(event: Members): number {
   return Number.isInteger(index) ? index : -1;
 }
 
-const LEADING_TYPE = /\{[ \t\r\n]*"type"[ \t\r\n]*:[ \t\r\n]*"([^"\\]*)"/y;
+/** How the API begins nearly all of its objects. */
+const LEADING_TYPE = '{"type":';
 
 /**
  * The `type` of the object of the API that starts at `at`, whatever its place among the keys; undefined where it has
@@ -20,8 +30,9 @@ const LEADING_TYPE = /\{[ \t\r\n]*"type"[ \t\r\n]*:[ \t\r\n]*"([^"\\]*)"/y;
  */
 export function typeOf(text: string, at = 0): string | undefined {
   const start = skipSpace(text, at);
-  LEADING_TYPE.lastIndex = start;
-  const leading = LEADING_TYPE.exec(text)?.[1];
-  if (leading !== undefined) return leading;
+  const value = start + LEADING_TYPE.length;
+  if (text.startsWith(LEADING_TYPE, start) && text.charAt(value) === '"') {
+    return unquote(text.slice(value, skipString(text, value)));
+  }
   return stringMember(members(text.slice(start, new JsonWalker(UPSTREAM_JSON_LIMITS).skip(text, start))), 'type');
 }

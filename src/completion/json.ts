@@ -37,7 +37,7 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
-const ESCAPE = /[bfnrt"\\/]|u[0-9a-fA-F]{4}/y;
+const HEX = /[0-9a-fA-F]{4}/y;
 
 /** The offset of the first character at or after `at` that is not JSON white space. */
 export function skipSpace(text: string, at: number): number {
@@ -49,22 +49,71 @@ export function skipSpace(text: string, at: number): number {
   }
 }
 
-/** The offset after the string literal that starts at `at`. */
+/** Strings longer than this the engine's own parser checks faster than a loop here, though it makes a copy. */
+const LONG_STRING = 64;
+
+/** The offset after the string literal that starts at `at`. Throws JsonSyntaxError. */
 export function skipString(text: string, at: number): number {
   let pos = at + 1;
+  let isShort = true;
   for (;;) {
     const code = text.charCodeAt(pos);
     if (code === QUOTE) return pos + 1;
+    if (isShort && pos - at > LONG_STRING) {
+      const end = skipLongString(text, at);
+      if (end !== undefined) return end;
+      isShort = false;
+    }
     if (code === BACKSLASH) {
-      ESCAPE.lastIndex = pos + 1;
-      if (!ESCAPE.test(text)) throw new JsonSyntaxError('bad escape in a string', pos);
-      pos = ESCAPE.lastIndex;
+      pos = skipEscape(text, pos);
     } else if (code >= 0x20) {
       pos += 1;
     } else {
       throw new JsonSyntaxError(pos >= text.length ? 'string without end' : 'control character in a string', pos);
     }
   }
+}
+
+/** As `skipString`; undefined where the text is no string literal. */
+function skipLongString(text: string, at: number): number | undefined {
+  let end = at;
+  do end = text.indexOf('"', end + 1);
+  while (end >= 0 && isEscaped(text, end));
+  if (end < 0) return undefined;
+  try {
+    JSON.parse(text.slice(at, end + 1));
+    return end + 1;
+  } catch {
+    // Where exactly it goes wrong the loop tells.
+    return undefined;
+  }
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let first = at;
+  while (text.charCodeAt(first - 1) === BACKSLASH) first -= 1;
+  return (at - first) % 2 === 1;
+}
+
+/** The offset after the escape whose backslash stands at `at`. */
+function skipEscape(text: string, at: number): number {
+  switch (text.charAt(at + 1)) {
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+      return at + 2;
+    case 'u':
+      HEX.lastIndex = at + 2;
+      if (HEX.test(text)) return at + 6;
+      break;
+    default:
+  }
+  throw new JsonSyntaxError('bad escape in a string', at);
 }
 
 function skipLiteral(text: string, at: number, literal: string): number {
@@ -78,6 +127,12 @@ function skipNumber(text: string, at: number): number {
     throw new JsonSyntaxError(at >= text.length ? 'the text ends where a value should stand' : 'not a JSON value', at);
   }
   return NUMBER.lastIndex;
+}
+
+/** Throws JsonSyntaxError where more than white space follows at `at`. */
+export function expectEnd(text: string, at: number): void {
+  const end = skipSpace(text, at);
+  if (end < text.length) throw new JsonSyntaxError('more text after the JSON value', end);
 }
 
 /** Walks over JSON text and checks it, counting against the limits. One walker may walk several values. */
@@ -97,9 +152,9 @@ export class JsonWalker {
       case QUOTE:
         return skipString(text, at);
       case OPEN_BRACE:
-        return this.skipObject(text, at, depth + 1);
+        return this.skipObject(text, at, depth);
       case OPEN_BRACKET:
-        return this.skipArray(text, at, depth + 1);
+        return this.skipArray(text, at, depth);
       case 0x74:
         return skipLiteral(text, at, 'true');
       case 0x66:
@@ -113,19 +168,24 @@ export class JsonWalker {
 
   /** Checks that `text` is one JSON document and nothing else, white space apart. Throws JsonSyntaxError. */
   check(text: string): void {
-    const end = skipSpace(text, this.skip(text, skipSpace(text, 0)));
-    if (end < text.length) throw new JsonSyntaxError('more text after the JSON value', end);
+    expectEnd(text, this.skip(text, skipSpace(text, 0)));
   }
 
-  private skipObject(text: string, at: number, depth: number): number {
-    if (depth > this.limits.maxDepth) throw new JsonSyntaxError(`nested deeper than ${this.limits.maxDepth}`, at);
+  /** As `skip`, of an object; `member` is told where each key and value lies. */
+  skipObject(text: string, at: number, depth = 0, member?: Visitor): number {
+    this.enter(depth, at);
     let pos = skipSpace(text, at + 1);
     if (text.charCodeAt(pos) === CLOSE_BRACE) return pos + 1;
     for (;;) {
-      if (text.charCodeAt(pos) !== QUOTE) throw new JsonSyntaxError('an object key must be a string', pos);
-      pos = skipSpace(text, skipString(text, pos));
+      const key = pos;
+      if (text.charCodeAt(key) !== QUOTE) throw new JsonSyntaxError('an object key must be a string', key);
+      const keyEnd = skipString(text, key);
+      pos = skipSpace(text, keyEnd);
       if (text.charCodeAt(pos) !== COLON) throw new JsonSyntaxError('":" expected after an object key', pos);
-      pos = skipSpace(text, this.skip(text, skipSpace(text, pos + 1), depth));
+      const value = skipSpace(text, pos + 1);
+      const end = this.skip(text, value, depth + 1);
+      member?.(value, end, key, keyEnd);
+      pos = skipSpace(text, end);
       const code = text.charCodeAt(pos);
       if (code === CLOSE_BRACE) return pos + 1;
       if (code !== COMMA) throw new JsonSyntaxError('"," or "}" expected', pos);
@@ -133,19 +193,29 @@ export class JsonWalker {
     }
   }
 
-  private skipArray(text: string, at: number, depth: number): number {
-    if (depth > this.limits.maxDepth) throw new JsonSyntaxError(`nested deeper than ${this.limits.maxDepth}`, at);
+  /** As `skip`, of an array; `element` is told where each element lies. */
+  skipArray(text: string, at: number, depth = 0, element?: Visitor): number {
+    this.enter(depth, at);
     let pos = skipSpace(text, at + 1);
     if (text.charCodeAt(pos) === CLOSE_BRACKET) return pos + 1;
     for (;;) {
-      pos = skipSpace(text, this.skip(text, pos, depth));
+      const end = this.skip(text, pos, depth + 1);
+      element?.(pos, end, pos, pos);
+      pos = skipSpace(text, end);
       const code = text.charCodeAt(pos);
       if (code === CLOSE_BRACKET) return pos + 1;
       if (code !== COMMA) throw new JsonSyntaxError('"," or "]" expected', pos);
       pos = skipSpace(text, pos + 1);
     }
   }
+
+  private enter(depth: number, at: number): void {
+    if (depth >= this.limits.maxDepth) throw new JsonSyntaxError(`nested deeper than ${this.limits.maxDepth}`, at);
+  }
 }
+
+/** Is told where a value lies, and of a member its key literal, quotes included. */
+type Visitor = (start: number, end: number, keyStart: number, keyEnd: number) => void;
 
 /** The text that a JSON string literal (quotes included) stands for. */
 export function unquote(literal: string): string {
@@ -163,27 +233,15 @@ export type Members = Map<string, string>;
  * Throws JsonSyntaxError where the text is no JSON object.
  */
 export function entries(text: string): [key: string, value: string][] {
-  const walker = new JsonWalker(UPSTREAM_JSON_LIMITS);
   const found: [key: string, value: string][] = [];
-  let pos = skipSpace(text, 0);
-  if (text.charCodeAt(pos) !== OPEN_BRACE) throw new JsonSyntaxError('an object was expected', pos);
-  pos = skipSpace(text, pos + 1);
-  if (text.charCodeAt(pos) === CLOSE_BRACE) return found;
-  for (;;) {
-    if (text.charCodeAt(pos) !== QUOTE) throw new JsonSyntaxError('an object key must be a string', pos);
-    const keyEnd = skipString(text, pos);
-    const key = unquote(text.slice(pos, keyEnd));
-    pos = skipSpace(text, keyEnd);
-    if (text.charCodeAt(pos) !== COLON) throw new JsonSyntaxError('":" expected after an object key', pos);
-    const start = skipSpace(text, pos + 1);
-    const end = walker.skip(text, start);
-    found.push([key, text.slice(start, end)]);
-    pos = skipSpace(text, end);
-    const code = text.charCodeAt(pos);
-    if (code === CLOSE_BRACE) return found;
-    if (code !== COMMA) throw new JsonSyntaxError('"," or "}" expected', pos);
-    pos = skipSpace(text, pos + 1);
-  }
+  const start = skipSpace(text, 0);
+  if (text.charCodeAt(start) !== OPEN_BRACE) throw new JsonSyntaxError('an object was expected', start);
+  const walker = new JsonWalker(UPSTREAM_JSON_LIMITS);
+  const end = walker.skipObject(text, start, 0, (value, valueEnd, key, keyEnd) => {
+    found.push([unquote(text.slice(key, keyEnd)), text.slice(value, valueEnd)]);
+  });
+  expectEnd(text, end);
+  return found;
 }
 
 /** The members of one object by key; of a key that stands twice the last value, as `JSON.parse` does. */
@@ -193,21 +251,13 @@ export function members(text: string): Members {
 
 /** The exact texts of an array's elements. Throws JsonSyntaxError where the text is no JSON array. */
 export function elements(text: string): string[] {
-  const walker = new JsonWalker(UPSTREAM_JSON_LIMITS);
   const found: string[] = [];
-  let pos = skipSpace(text, 0);
-  if (text.charCodeAt(pos) !== OPEN_BRACKET) throw new JsonSyntaxError('an array was expected', pos);
-  pos = skipSpace(text, pos + 1);
-  if (text.charCodeAt(pos) === CLOSE_BRACKET) return found;
-  for (;;) {
-    const end = walker.skip(text, pos);
-    found.push(text.slice(pos, end));
-    pos = skipSpace(text, end);
-    const code = text.charCodeAt(pos);
-    if (code === CLOSE_BRACKET) return found;
-    if (code !== COMMA) throw new JsonSyntaxError('"," or "]" expected', pos);
-    pos = skipSpace(text, pos + 1);
-  }
+  const start = skipSpace(text, 0);
+  if (text.charCodeAt(start) !== OPEN_BRACKET) throw new JsonSyntaxError('an array was expected', start);
+  const walker = new JsonWalker(UPSTREAM_JSON_LIMITS);
+  const end = walker.skipArray(text, start, 0, (value, valueEnd) => found.push(text.slice(value, valueEnd)));
+  expectEnd(text, end);
+  return found;
 }
 
 /** Puts members together to an object again, in their order. */

@@ -1,7 +1,11 @@
-import { JsonWalker, skipSpace, skipString, UPSTREAM_JSON_LIMITS } from './json.ts';
+import { JsonSyntaxError, JsonWalker, skipSpace, skipString, UPSTREAM_JSON_LIMITS } from './json.ts';
 
-/** What a string, a number or a word looks like before it is finished. */
-const UNFINISHED = /^(?:"|(?:-?[0-9.eE+-]*|t|tr|tru|f|fa|fal|fals|n|nu|nul)$)/;
+/** What a number or a word looks like before it is finished. */
+const UNFINISHED = /^(?:-?[0-9.eE+-]*|t|tr|tru|f|fa|fal|fals|n|nu|nul)$/;
+/** A number or a word, or whatever stands where one of them should. */
+const TOKEN = /[^\s,:\]}]+/y;
+/** An escape that the text ends in. */
+const UNFINISHED_ESCAPE = /\\(?:u[0-9a-fA-F]{0,3})?$/y;
 
 /**
  * Completes the input of a tool call that was cut off (`max_tokens`): the unfinished last token is dropped and what is
@@ -14,11 +18,6 @@ export function completeJson(text: string): string | undefined {
   const open: ('}' | ']')[] = [];
   /** End of the last state in which closing what is open gives valid JSON. */
   let whole = 0;
-  let closers = '';
-  const settle = (end: number): void => {
-    whole = end;
-    closers = open.toReversed().join('');
-  };
   let afterColon = false;
   let pos = skipSpace(text, 0);
   while (pos < text.length) {
@@ -28,26 +27,26 @@ export function completeJson(text: string): string | undefined {
       pos += 1;
     } else if (char === '{' || char === '[') {
       open.push(char === '{' ? '}' : ']');
+      if (open.length > UPSTREAM_JSON_LIMITS.maxDepth) return undefined;
       afterColon = false;
       pos += 1;
-      settle(pos);
+      whole = pos;
     } else if (char === '}' || char === ']') {
       if (open.pop() !== char) return undefined;
       pos += 1;
-      settle(pos);
+      whole = pos;
     } else {
       const end = tokenEnd(text, pos);
-      if (end === undefined) {
-        if (!UNFINISHED.test(text.slice(pos))) return undefined;
-        break;
-      }
+      if (end === 'wrong') return undefined;
+      if (end === 'unfinished') break;
       pos = end;
       const isKey = open.at(-1) === '}' && !afterColon;
-      if (!isKey) settle(pos);
+      if (!isKey) whole = pos;
     }
     pos = skipSpace(text, pos);
   }
-  const completed = text.slice(0, whole) + closers;
+  // Nothing was opened or closed since `whole`.
+  const completed = text.slice(0, whole) + open.toReversed().join('');
   try {
     new JsonWalker(UPSTREAM_JSON_LIMITS).check(completed);
     return completed;
@@ -57,21 +56,24 @@ export function completeJson(text: string): string | undefined {
   }
 }
 
-/** The end of the string, number or word at `pos`; undefined where the text ends before it does. */
-function tokenEnd(text: string, pos: number): number | undefined {
-  if (text.charAt(pos) === '"') {
-    try {
-      return skipString(text, pos);
-    } catch {
-      // Cut inside the string, or a bad escape: either way the string is not there.
-      return undefined;
-    }
-  }
-  const rest = /[^\s,:\]}]+/y;
-  rest.lastIndex = pos;
-  const token = rest.exec(text)?.[0] ?? text.charAt(pos);
+/** The end of the string, number or word at `pos`, if the text does not end before it does. */
+function tokenEnd(text: string, pos: number): number | 'unfinished' | 'wrong' {
+  if (text.charAt(pos) === '"') return stringEnd(text, pos);
+  TOKEN.lastIndex = pos;
+  const token = TOKEN.exec(text)?.[0] ?? text.charAt(pos);
   const end = pos + token.length;
   // More digits may follow a number that runs to the end of the text; a word is whole when it is one of the three.
   const isWord = token === 'true' || token === 'false' || token === 'null';
-  return end === text.length && !isWord ? undefined : end;
+  if (end < text.length || isWord) return end;
+  return UNFINISHED.test(token) ? 'unfinished' : 'wrong';
+}
+
+function stringEnd(text: string, pos: number): number | 'unfinished' | 'wrong' {
+  try {
+    return skipString(text, pos);
+  } catch (thrown) {
+    if (!(thrown instanceof JsonSyntaxError)) throw thrown;
+    UNFINISHED_ESCAPE.lastIndex = thrown.offset;
+    return thrown.offset >= text.length || UNFINISHED_ESCAPE.test(text) ? 'unfinished' : 'wrong';
+  }
 }

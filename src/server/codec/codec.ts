@@ -1,23 +1,21 @@
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { loadSync, type PackageDefinition } from '@grpc/proto-loader';
 import type { Operation } from '../../completion/call.ts';
-import { type FieldViolation, RelayError } from '../../completion/errors.ts';
-import { entries, JsonSyntaxError } from '../../completion/json.ts';
+import { RelayError } from '../../completion/errors.ts';
+import { JsonSyntaxError, members, objectText } from '../../completion/json.ts';
 import type { StreamEvent } from '../../completion/reply.ts';
 import type { StreamEncoder } from '../deliver.ts';
 import { PROTO_ROOT } from '../proto-root.ts';
 import type { RelayInfo } from '../relay-info.ts';
-import type { DecodedRequest, RelayCodec } from '../relay-service.ts';
-import { compilePlans, type FieldPlan, type MessagePlan } from './plan.ts';
+import type { RelayCodec } from '../relay-service.ts';
+import { compilePlans } from './compile.ts';
+import type { FieldPlan, MessagePlan } from './plan.ts';
 import { relayInfoEncoder } from './relay-info-encoder.ts';
-import { readOptions } from './relay-options.ts';
-import { missingFields, roleViolations } from './requirements.ts';
-import { isSelfContained } from './self-contained.ts';
-import { SurrogateJoiner } from './surrogates.ts';
-import { type FieldTexts, JsonDecoder } from './to-json.ts';
+import { decodeRequest } from './request.ts';
+import { Requirements } from './requirements.ts';
+import { escapeHalves, SurrogateJoiner } from './surrogates.ts';
 import { WireEncoder } from './to-wire.ts';
-import { RequestViolation } from './violation.ts';
-import { WireWriter } from './wire.ts';
+import { WireWriter } from './wire-writer.ts';
 
 const PACKAGE = 'claude.relay.v1';
 const REQUESTS: Readonly<Record<Operation, string>> = {
@@ -44,6 +42,7 @@ export function createCodec(): RelayCodec {
   });
   const plans = compilePlans(definition, PACKAGE);
   const plan = (name: string): MessagePlan => required(plans.get(name), name);
+  const requirements = new Requirements(plans.values());
   const encodeInfo = relayInfoEncoder(definition);
   const out = new WireWriter();
   const event = plan('CompleteStreamResponse');
@@ -56,30 +55,22 @@ export function createCodec(): RelayCodec {
   }
 
   function encodeEvent({ type, data }: StreamEvent, info: RelayInfo | undefined): Buffer {
-    const field = event.byName.get(type);
-    const isTyped = field?.message !== undefined && field.message.form === 'object' && type !== 'relay';
-    if (!isTyped || !new WireEncoder(out, data).member(field)) {
-      out.pos = 0;
-      new WireEncoder(out, data).raw(fieldOf(event, 'other'));
-    }
+    const field = event.memberByName.get(type);
+    const isTyped = field?.message?.form === 'object' && new WireEncoder(out, data).message(field);
+    if (!isTyped) new WireEncoder(out, withType(data, type)).raw(fieldOf(event, 'other'));
     if (info !== undefined) writeInfo(event, info);
     return out.finish();
   }
 
   return {
     definitions: { relay: rawService(definition) },
-    decodeRequest: (operation, wire) => decodeRequest(operation, plan(REQUESTS[operation]), wire),
-    encodeWhole(operation, body, info, memo) {
+    decodeRequest: (operation, wire) => decodeRequest(operation, plan(REQUESTS[operation]), requirements, wire),
+    encodeWhole(operation, body, info) {
       const message = plan(RESPONSES[operation]);
       return guarded(out, () => {
-        if (memo?.wire === undefined) {
-          const encoder = new WireEncoder(out, body);
-          const fits = operation === 'messages' ? encoder.field(fieldOf(message, 'message')) : encoder.object(message);
-          if (!fits) throw invalidAnswer(undefined);
-          if (memo !== undefined) memo.wire = out.copy();
-        } else {
-          out.raw(memo.wire);
-        }
+        const encoder = new WireEncoder(out, escapeHalves(body));
+        const fits = operation === 'messages' ? encoder.message(fieldOf(message, 'message')) : encoder.root(message);
+        if (!fits) throw invalidAnswer(undefined);
         writeInfo(message, info);
         return out.finish();
       });
@@ -91,68 +82,11 @@ export function createCodec(): RelayCodec {
   };
 }
 
-function decodeRequest(operation: Operation, plan: MessagePlan, wire: Buffer): DecodedRequest {
-  const decoder = new JsonDecoder();
-  try {
-    const texts = decoder.fields(plan, wire);
-    const text = (name: string): string | undefined => {
-      const field = plan.byName.get(name);
-      return field === undefined ? undefined : texts[field.index];
-    };
-    const { options, routing, cache, violations } = readOptions(text('relay'));
-    const problems = [
-      ...missingFields(operation, text),
-      ...roleViolations(text('messages') ?? '[]'),
-      ...streamViolations(text('extra')),
-      ...violations,
-    ];
-    if (problems.length > 0) throw invalid(problems);
-    const upstreamTexts = [...texts];
-    upstreamTexts[fieldOf(plan, 'relay').index] = undefined;
-    return {
-      body: operation === 'models' ? queryOf(plan, upstreamTexts) : decoder.objectText(plan, upstreamTexts),
-      model: stringOf(text('model')),
-      maxTokens: Number(text('max_tokens') ?? 0),
-      options,
-      routing,
-      cache,
-      selfContained: isSelfContained(text),
-    };
-  } catch (thrown) {
-    if (!(thrown instanceof RequestViolation)) throw thrown;
-    throw invalid([{ field: thrown.path, description: thrown.message }]);
-  }
-}
-
-function streamViolations(extra: string | undefined): FieldViolation[] {
-  if (extra?.includes('stream') !== true || !extra.trimStart().startsWith('{')) return [];
-  if (!entries(extra).some(([key]) => key === 'stream')) return [];
-  return [{ field: 'extra', description: 'says "stream"; call CompleteStream to get the answer as it is written' }];
-}
-
-/** The query of `GET /v1/models`; lists as the official SDKs write them. */
-function queryOf(plan: MessagePlan, texts: FieldTexts): string {
-  const query = new URLSearchParams();
-  for (const field of plan.fields) {
-    const text = texts[field.index];
-    if (text === undefined) continue;
-    // A request for models has strings, integers and lists of strings only.
-    const value = JSON.parse(text) as string | number | readonly string[];
-    if (typeof value === 'object') for (const item of value) query.append(`${field.name}[]`, item);
-    else query.append(field.name, String(value));
-  }
-  return query.toString();
-}
-
-function stringOf(json: string | undefined): string {
-  return json === undefined ? '' : String(JSON.parse(json));
-}
-
-function invalid(violations: readonly FieldViolation[]): RelayError {
-  const [first] = violations;
-  const where = first === undefined || first.field === '' ? 'the request' : first.field;
-  const more = violations.length > 1 ? ` (and ${violations.length - 1} more, see BadRequest in the details)` : '';
-  return new RelayError('INVALID_REQUEST', `${where} ${first?.description ?? 'is invalid'}${more}`, { violations });
+/** An event's payload with its type inside, as the API sends it; a payload without one has it in the event's name. */
+function withType(data: string, type: string): string {
+  const fields = members(data);
+  if (fields.has('type')) return data;
+  return objectText(new Map([['type', JSON.stringify(type)], ...fields]));
 }
 
 /** Runs an encoding; the shared writer is empty again also when it fails. */

@@ -1,4 +1,3 @@
-import { type CacheMode, type CachePolicy, DEFAULT_CACHE_POLICY } from '../../completion/cache-policy.ts';
 import type { CallOptions } from '../../completion/call.ts';
 import type { FieldViolation } from '../../completion/errors.ts';
 import { DEFAULT_ROUTING, type RoutingHints } from '../../completion/routing.ts';
@@ -10,13 +9,11 @@ interface OptionsText {
   readonly region?: string;
   readonly affinity_key?: string;
   readonly priority?: string;
-  readonly cache?: { readonly mode?: string; readonly ttl?: number; readonly min_similarity?: number };
 }
 
 export interface DecodedOptions {
   readonly options: CallOptions;
   readonly routing: RoutingHints;
-  readonly cache: CachePolicy;
   readonly violations: readonly FieldViolation[];
 }
 
@@ -25,17 +22,15 @@ const DEFAULT_API_VERSION = '2023-06-01';
 const API_VERSION = /^\d{4}-\d{2}-\d{2}$/;
 /** What may stand in the comma-separated `anthropic-beta` header. */
 const BETA = /^[!-+\--~]+$/;
+/** Far more than the API knows; all of them travel in one header. */
+const MAX_BETAS = 64;
+const MAX_BETA_LENGTH = 128;
 const MAX_KEY_LENGTH = 512;
 
 /** Reads the JSON text of `RelayOptions`; undefined where the request has none. */
 export function readOptions(text: string | undefined): DecodedOptions {
   if (text === undefined) {
-    return {
-      options: { betas: [], apiVersion: DEFAULT_API_VERSION },
-      routing: DEFAULT_ROUTING,
-      cache: DEFAULT_CACHE_POLICY,
-      violations: [],
-    };
+    return { options: { betas: [], apiVersion: DEFAULT_API_VERSION }, routing: DEFAULT_ROUTING, violations: [] };
   }
   // The decoder wrote this text from typed fields.
   const given = JSON.parse(text) as OptionsText;
@@ -45,16 +40,14 @@ export function readOptions(text: string | undefined): DecodedOptions {
   if (!API_VERSION.test(apiVersion)) {
     violations.push({ field: 'relay.api_version', description: 'is no version such as 2023-06-01 or 2026-10-21' });
   }
-  for (const [index, beta] of (given.betas ?? []).entries()) {
-    if (BETA.test(beta)) continue;
-    const description = 'is no name for the anthropic-beta header: printable characters without space or comma';
-    violations.push({ field: `relay.betas[${index}]`, description });
+  violations.push(...betaViolations(given.betas ?? []));
+  for (const field of ['affinity_key', 'region'] as const) {
+    if ((given[field] ?? '').length <= MAX_KEY_LENGTH) continue;
+    violations.push({
+      field: `relay.${field}`,
+      description: `is longer than ${MAX_KEY_LENGTH} characters; shorten it`,
+    });
   }
-  if ((given.affinity_key ?? '').length > MAX_KEY_LENGTH) {
-    const description = `is longer than ${MAX_KEY_LENGTH} characters; send a digest of it`;
-    violations.push({ field: 'relay.affinity_key', description });
-  }
-  violations.push(...cacheViolations(given.cache));
   return {
     options: { betas: given.betas ?? [], apiVersion },
     routing: {
@@ -63,35 +56,21 @@ export function readOptions(text: string | undefined): DecodedOptions {
       affinityKey: given.affinity_key ?? '',
       priority: given.priority === 'PRIORITY_BACKGROUND' ? 'background' : 'interactive',
     },
-    cache: cachePolicy(given.cache),
     violations,
   };
 }
 
-const CACHE_MODES: Readonly<Record<string, CacheMode>> = {
-  CACHE_MODE_OFF: 'off',
-  CACHE_MODE_EXACT: 'exact',
-  CACHE_MODE_SIMILAR: 'similar',
-  CACHE_MODE_REFRESH: 'refresh',
-};
-
-function cachePolicy(given: OptionsText['cache']): CachePolicy {
-  if (given === undefined) return DEFAULT_CACHE_POLICY;
-  const similarity = given.min_similarity ?? 0;
-  return {
-    mode: CACHE_MODES[given.mode ?? ''],
-    ttlMs: given.ttl,
-    minSimilarity: similarity === 0 ? undefined : similarity,
-  };
-}
-
-function cacheViolations({ ttl, min_similarity: similarity = 0 }: NonNullable<OptionsText['cache']> = {}): FieldViolation[] {
-  const violations: FieldViolation[] = [];
-  if (ttl !== undefined && !(ttl > 0)) {
-    violations.push({ field: 'relay.cache.ttl', description: 'must be above 0; to keep nothing, use CACHE_MODE_OFF' });
+function betaViolations(betas: readonly string[]): FieldViolation[] {
+  if (betas.length > MAX_BETAS) {
+    return [
+      { field: 'relay.betas', description: `has more than ${MAX_BETAS} items; send those that the request needs` },
+    ];
   }
-  if (similarity !== 0 && !(similarity >= 0.5 && similarity <= 1)) {
-    violations.push({ field: 'relay.cache.min_similarity', description: 'must be from 0.5 to 1' });
-  }
-  return violations;
+  return betas.flatMap((beta, index): FieldViolation[] => {
+    if (BETA.test(beta) && beta.length <= MAX_BETA_LENGTH) return [];
+    const description =
+      `is no name for the anthropic-beta header: 1 to ${MAX_BETA_LENGTH} printable ASCII characters ` +
+      'without space or comma, one name in each item';
+    return [{ field: `relay.betas[${index}]`, description }];
+  });
 }

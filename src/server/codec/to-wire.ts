@@ -1,6 +1,6 @@
-import { RelayError } from '../../completion/errors.ts';
 import { typeOf } from '../../completion/events.ts';
 import {
+  expectEnd,
   JsonSyntaxError,
   JsonWalker,
   skipSpace,
@@ -9,21 +9,28 @@ import {
   UPSTREAM_JSON_LIMITS,
 } from '../../completion/json.ts';
 import type { FieldPlan, MessagePlan } from './plan.ts';
-import { WIRE_BYTES, type WireWriter } from './wire.ts';
+import { writeScalar } from './scalar-to-wire.ts';
+import { WIRE_BYTES } from './wire-types.ts';
+import type { WireWriter } from './wire-writer.ts';
 
-const INTEGER = /(?:0|-?[1-9][0-9]*)(?![0-9.eE])/y;
-const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 /** Typed messages nested deeper than this travel as raw JSON. */
 const MAX_TYPED_DEPTH = 64;
 /** `Json.text`, as tag of the wire format. */
 const JSON_TEXT_TAG = (1 << 3) | WIRE_BYTES;
-const INT32 = { min: -0x80000000, max: 0x7fffffff };
-const INT64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n };
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const N_OF_NULL = 0x6e;
 
 /**
- * Translates JSON text to protobuf in one pass over the text, without objects in between. What fits a field goes into
- * it; what does not (an unknown member, an unknown kind, a known member of an unexpected shape) stays raw JSON text in
- * the nearest `extra` or `other`. So every document has a translation, and nothing is lost.
+ * Translates one JSON text to protobuf in one pass over the text, without objects in between. What fits a field goes
+ * into it; what does not (an unknown member, an unknown kind, a known member of an unexpected shape) stays raw JSON
+ * text in the nearest `extra` or `other`. So every document has a translation, and nothing is lost.
  *
  * Methods return false, and leave nothing written, where the text has not the shape that the plan asks for. They throw
  * JsonSyntaxError where it is not JSON, and UPSTREAM_INVALID_TEXT where a string holds half a surrogate pair.
@@ -34,37 +41,62 @@ export class WireEncoder {
   private readonly text: string;
   private pos: number;
 
+  /** @param text well-formed, see `escapeHalves` */
   constructor(out: WireWriter, text: string) {
     this.out = out;
     this.text = text;
     this.pos = skipSpace(text, 0);
   }
 
-  /** Writes the members of the object as fields of `plan`; `type` is left out where `tagged` says that it is known. */
-  object(plan: MessagePlan, tagged = false, depth = 0): boolean {
+  /** Writes the members of the text's object as fields of `plan`. */
+  root(plan: MessagePlan): boolean {
+    const written = this.out.pos;
+    if (this.object(plan, 0)) return this.atEnd();
+    this.out.pos = written;
+    return false;
+  }
+
+  /** Writes the text's object as the message `field`. */
+  message(field: FieldPlan): boolean {
+    const written = this.out.pos;
+    if (this.nestedObject(field, 0)) return this.atEnd();
+    this.out.pos = written;
+    return false;
+  }
+
+  /** Writes the whole text as raw JSON. */
+  raw(field: FieldPlan): void {
+    this.walker.check(this.text);
+    this.writeJson(field, this.text.trim());
+  }
+
+  private atEnd(): true {
+    expectEnd(this.text, this.pos);
+    return true;
+  }
+
+  private object(plan: MessagePlan, depth: number): boolean {
     const { text } = this;
-    if (text.charCodeAt(this.pos) !== 0x7b || depth > MAX_TYPED_DEPTH) return false;
+    if (text.charCodeAt(this.pos) !== OPEN_BRACE || depth > MAX_TYPED_DEPTH) return false;
     let extra = '';
     let missing = plan.requiredScalars;
+    let likely = plan.first;
     this.pos = skipSpace(text, this.pos + 1);
-    while (text.charCodeAt(this.pos) !== 0x7d) {
+    let isMore = text.charCodeAt(this.pos) !== CLOSE_BRACE;
+    while (isMore) {
       const start = this.pos;
-      if (text.charCodeAt(start) !== 0x22) throw new JsonSyntaxError('an object key must be a string', start);
-      const keyEnd = skipString(text, start);
-      const key = unquote(text.slice(start, keyEnd));
-      this.expect(0x3a, skipSpace(text, keyEnd));
-      const field = plan.members.get(key);
-      const value = this.pos;
+      const field = this.key(plan, likely);
+      const isNull = text.charCodeAt(this.pos) === N_OF_NULL;
       if (field !== undefined && this.field(field, depth)) {
-        if (!field.presence && !field.repeated && text.charCodeAt(value) !== 0x6e) missing -= 1;
+        if (!field.presence && !field.repeated && !isNull) missing -= 1;
+        likely = field.next;
       } else {
-        this.pos = this.walker.skip(text, value, depth);
-        const isTag = tagged && field === undefined && key === 'type';
-        if (!isTag) extra += (extra === '' ? '' : ',') + text.slice(start, this.pos);
+        this.pos = this.walker.skip(text, this.pos, depth);
+        extra += (extra === '' ? '' : ',') + text.slice(start, this.pos);
       }
       this.pos = skipSpace(text, this.pos);
-      if (text.charCodeAt(this.pos) === 0x7d) break;
-      this.expect(0x2c, this.pos);
+      isMore = text.charCodeAt(this.pos) !== CLOSE_BRACE;
+      if (isMore) this.expect(COMMA, this.pos);
     }
     this.pos += 1;
     // Without presence, absent would come out as the default: such an object stays raw.
@@ -75,11 +107,24 @@ export class WireEncoder {
     return true;
   }
 
-  /** Writes the value into `field`; null is absent. */
-  field(field: FieldPlan, depth = 0): boolean {
+  /** Reads a key and its colon, and looks its field up; `likely` is the one that the API sends next, as a rule. */
+  private key(plan: MessagePlan, likely: FieldPlan | undefined): FieldPlan | undefined {
     const { text, pos } = this;
-    if (text.startsWith('null', pos)) {
-      this.pos = pos + 4;
+    if (likely !== undefined && text.startsWith(likely.prefix, pos)) {
+      this.pos = skipSpace(text, pos + likely.prefix.length);
+      return likely;
+    }
+    if (text.charCodeAt(pos) !== QUOTE) throw new JsonSyntaxError('an object key must be a string', pos);
+    const end = skipString(text, pos);
+    this.expect(COLON, skipSpace(text, end));
+    return plan.memberByName.get(unquote(text.slice(pos, end)));
+  }
+
+  /** Writes the value at hand into `field`; null is absent. */
+  private field(field: FieldPlan, depth: number): boolean {
+    const { text, pos } = this;
+    if (text.charCodeAt(pos) === N_OF_NULL) {
+      this.pos = this.walker.skip(text, pos);
       return true;
     }
     const written = this.out.pos;
@@ -91,32 +136,21 @@ export class WireEncoder {
     return fits;
   }
 
-  /** Writes the whole value as the member `field` of a union, whose `type` the member's name says. */
-  member(field: FieldPlan): boolean {
-    return this.nested(field, () => this.object(messageOf(field), true));
-  }
-
-  /** Writes the whole value as raw JSON. */
-  raw(field: FieldPlan): void {
-    this.walker.check(this.text);
-    this.writeJson(field, this.text.trim());
-  }
-
   private list(field: FieldPlan, depth: number): boolean {
     const { text } = this;
     const code = text.charCodeAt(this.pos);
-    if (code === 0x22) return this.stringAsBlock(field);
-    if (code !== 0x5b) return false;
+    if (code === QUOTE) return this.stringAsBlock(field);
+    if (code !== OPEN_BRACKET) return false;
     this.pos = skipSpace(text, this.pos + 1);
-    if (text.charCodeAt(this.pos) === 0x5d) {
+    if (text.charCodeAt(this.pos) === CLOSE_BRACKET) {
       this.pos += 1;
       return field.requiredList;
     }
     for (;;) {
       if (!this.single(field, depth)) return false;
       this.pos = skipSpace(text, this.pos);
-      if (text.charCodeAt(this.pos) === 0x5d) break;
-      this.expect(0x2c, this.pos);
+      if (text.charCodeAt(this.pos) === CLOSE_BRACKET) break;
+      this.expect(COMMA, this.pos);
     }
     this.pos += 1;
     return true;
@@ -127,65 +161,65 @@ export class WireEncoder {
     const member = field.message?.byName.get('text');
     const text = member?.message?.byName.get('text');
     if (field.message?.form !== 'union' || member === undefined || text === undefined) return false;
-    return this.nested(field, () => this.nested(member, () => this.single(text, 0)));
+    const block = this.open(field);
+    const inner = this.open(member);
+    const fits = this.single(text, 0);
+    this.out.close(inner);
+    this.out.close(block);
+    return fits;
   }
 
   private single(field: FieldPlan, depth: number): boolean {
-    switch (field.kind) {
-      case 'string':
-        return this.string(field);
-      case 'bool':
-        return this.bool(field);
-      case 'int32':
-      case 'int64':
-        return this.integer(field);
-      case 'double':
-        return this.double(field);
-      case 'message':
-        return this.message(field, messageOf(field), depth + 1);
-      default:
-        return false;
-    }
+    if (field.message !== undefined) return this.nested(field, field.message, depth + 1);
+    const end = writeScalar(this.out, field, this.text, this.pos);
+    if (end < 0) return false;
+    this.pos = end;
+    return true;
   }
 
-  private message(field: FieldPlan, plan: MessagePlan, depth: number): boolean {
+  private nested(field: FieldPlan, plan: MessagePlan, depth: number): boolean {
+    if (plan.form === 'object') return this.nestedObject(field, depth);
     if (plan.form === 'json') {
-      const start = this.pos;
-      this.pos = this.walker.skip(this.text, start, depth);
-      this.writeJson(field, this.text.slice(start, this.pos));
+      this.skipInto(field, depth);
       return true;
     }
-    if (plan.form === 'union') return this.nested(field, () => this.union(plan, depth));
-    return this.nested(field, () => this.object(plan, false, depth));
+    const start = this.open(field);
+    const fits = plan.form === 'union' ? this.union(plan, depth) : this.listMessage(plan, depth);
+    this.out.close(start);
+    return fits;
+  }
+
+  private nestedObject(field: FieldPlan, depth: number): boolean {
+    const start = this.open(field);
+    const fits = this.object(messageOf(field), depth);
+    this.out.close(start);
+    return fits;
+  }
+
+  private listMessage(plan: MessagePlan, depth: number): boolean {
+    const [items] = plan.fields;
+    return items !== undefined && this.list(items, depth);
   }
 
   private union(plan: MessagePlan, depth: number): boolean {
     const start = this.pos;
     const member = this.memberOf(plan);
     if (member !== undefined) {
-      const tagged = member !== plan.untyped && member !== plan.anyTyped;
-      const { out } = this;
-      const written = out.pos;
-      const memberPlan = messageOf(member);
-      const fits =
-        member === plan.list
-          ? this.nested(member, () => this.field(memberPlan.byName.get('items') ?? member, depth))
-          : this.nested(member, () => this.object(memberPlan, tagged, depth));
-      if (fits) return true;
-      out.pos = written;
+      const written = this.out.pos;
+      if (this.nested(member, messageOf(member), depth)) return true;
+      this.out.pos = written;
       this.pos = start;
     }
     if (plan.other === undefined) return false;
-    this.pos = this.walker.skip(this.text, start, depth);
-    this.writeJson(plan.other, this.text.slice(start, this.pos));
+    this.skipInto(plan.other, depth);
     return true;
   }
 
   /** The member of a union that the value at hand belongs to; undefined for `other`. */
   private memberOf(plan: MessagePlan): FieldPlan | undefined {
     const code = this.text.charCodeAt(this.pos);
-    if (code === 0x5b) return plan.list;
-    if (code !== 0x7b) return undefined;
+    if (code === OPEN_BRACKET) return plan.list;
+    if (code !== OPEN_BRACE) return undefined;
     const type = typeOf(this.text, this.pos);
     if (type === undefined) return plan.untyped;
     const named = plan.byName.get(type);
@@ -193,71 +227,24 @@ export class WireEncoder {
     return named === plan.other || named === plan.list ? undefined : named;
   }
 
-  private nested(field: FieldPlan, write: () => boolean): boolean {
-    this.out.uint32(field.tag);
-    const start = this.out.open();
-    const fits = write();
-    this.out.close(start);
-    return fits;
-  }
-
-  private string(field: FieldPlan): boolean {
-    if (this.text.charCodeAt(this.pos) !== 0x22) return false;
-    const end = skipString(this.text, this.pos);
-    const value = unquote(this.text.slice(this.pos, end));
-    if (!value.isWellFormed()) {
-      throw new RelayError(
-        'UPSTREAM_INVALID_TEXT',
-        `The upstream answered with half a surrogate pair in "${field.name}", which protobuf strings cannot hold. ` +
-          'Ask again; the answer was not altered to make it fit.',
-      );
-    }
-    this.pos = end;
-    this.out.uint32(field.tag);
-    this.out.string(value);
-    return true;
-  }
-
-  private bool(field: FieldPlan): boolean {
-    const value = this.text.startsWith('true', this.pos);
-    if (!value && !this.text.startsWith('false', this.pos)) return false;
-    this.pos += value ? 4 : 5;
-    this.out.uint32(field.tag);
-    this.out.uint32(value ? 1 : 0);
-    return true;
-  }
-
-  private integer(field: FieldPlan): boolean {
-    INTEGER.lastIndex = this.pos;
-    if (!INTEGER.test(this.text)) return false;
-    const digits = this.text.slice(this.pos, INTEGER.lastIndex);
-    const value = Number(digits);
-    if (field.kind === 'int32' && (value < INT32.min || value > INT32.max)) return false;
-    const exact = Number.isSafeInteger(value) ? value : BigInt(digits);
-    if (exact < INT64.min || exact > INT64.max) return false;
-    this.pos = INTEGER.lastIndex;
-    this.out.uint32(field.tag);
-    this.out.int64(exact);
-    return true;
-  }
-
-  private double(field: FieldPlan): boolean {
-    NUMBER.lastIndex = this.pos;
-    if (!NUMBER.test(this.text)) return false;
-    const value = Number(this.text.slice(this.pos, NUMBER.lastIndex));
-    if (!Number.isFinite(value)) return false;
-    this.pos = NUMBER.lastIndex;
-    this.out.uint32(field.tag);
-    this.out.double(value);
-    return true;
+  /** Writes the value at hand as raw JSON. */
+  private skipInto(field: FieldPlan, depth: number): void {
+    const start = this.pos;
+    this.pos = this.walker.skip(this.text, start, depth);
+    this.writeJson(field, this.text.slice(start, this.pos));
   }
 
   private writeJson(field: FieldPlan, json: string): void {
-    this.out.uint32(field.tag);
-    const start = this.out.open();
+    const start = this.open(field);
     this.out.uint32(JSON_TEXT_TAG);
     this.out.string(json);
     this.out.close(start);
+  }
+
+  /** Begins a nested message, for the writer's `close`. */
+  private open(field: FieldPlan): number {
+    this.out.uint32(field.tag);
+    return this.out.open();
   }
 
   private expect(code: number, at: number): void {

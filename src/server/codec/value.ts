@@ -1,34 +1,40 @@
 import type { JsonLimits } from '../../completion/json.ts';
 import { finiteText, RequestViolation } from './violation.ts';
-import { WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT, WireReader } from './wire.ts';
+import type { WireReader } from './wire-reader.ts';
+import { WIRE_BYTES, WIRE_FIXED64, WIRE_VARINT } from './wire-types.ts';
 
 /**
  * `google.protobuf.Value` to JSON text. Protobuf maps have no order (Go shuffles them on purpose), so keys are written
  * sorted at every depth: equal values give equal bytes.
  */
 export class ValueDecoder {
+  private readonly reader: WireReader;
   private readonly limits: JsonLimits;
   private values = 0;
 
-  constructor(limits: JsonLimits) {
+  constructor(reader: WireReader, limits: JsonLimits) {
+    this.reader = reader;
     this.limits = limits;
   }
 
-  /** Reads a Value that fills the reader. Throws RequestViolation and WireError. */
-  read(reader: WireReader, depth = 1): string {
+  /** Reads the length-delimited Value at hand. Throws RequestViolation. */
+  read(depth = 1): string {
+    const { maxValues, maxDepth } = this.limits;
     this.values += 1;
-    if (this.values > this.limits.maxValues)
-      throw new RequestViolation(`has more than ${this.limits.maxValues} values`);
-    if (depth > this.limits.maxDepth) throw new RequestViolation(`is nested deeper than ${this.limits.maxDepth}`);
-    let text: string | undefined;
-    while (reader.pos < reader.end) text = this.readKind(reader, depth);
-    if (text === undefined) throw new RequestViolation('has a Value of no kind');
+    if (this.values > maxValues) throw new RequestViolation(`has more than ${maxValues} values; send less at once`);
+    if (depth > maxDepth) throw new RequestViolation(`is nested deeper than ${maxDepth} levels; send flatter JSON`);
+    const { reader } = this;
+    const outer = reader.enter();
+    if (reader.pos === reader.end) throw new RequestViolation('has a Value of no kind; set null_value for null');
+    const text = this.kind(depth);
+    if (reader.pos < reader.end) throw new RequestViolation('has a Value of two kinds; set one');
+    reader.leave(outer);
     return text;
   }
 
-  private readKind(reader: WireReader, depth: number): string {
-    const tag = reader.uint32();
-    switch (tag) {
+  private kind(depth: number): string {
+    const { reader } = this;
+    switch (reader.uint32()) {
       case (1 << 3) | WIRE_VARINT:
         reader.int64();
         return 'null';
@@ -37,55 +43,63 @@ export class ValueDecoder {
       case (3 << 3) | WIRE_BYTES:
         return JSON.stringify(reader.string());
       case (4 << 3) | WIRE_VARINT:
-        return reader.int64() === 0n ? 'false' : 'true';
+        return reader.bool() ? 'true' : 'false';
       case (5 << 3) | WIRE_BYTES:
-        return this.struct(nested(reader), depth);
+        return this.struct(depth);
       case (6 << 3) | WIRE_BYTES:
-        return this.list(nested(reader), depth);
+        return this.list(depth);
       default:
-        throw new RequestViolation('is not a google.protobuf.Value');
+        throw notAValue();
     }
   }
 
-  private struct(reader: WireReader, depth: number): string {
+  private struct(depth: number): string {
+    const { reader } = this;
     const entries = new Map<string, string>();
+    const outer = reader.enter();
     while (reader.pos < reader.end) {
-      expectTag(reader, 1);
-      const [key, value] = this.entry(nested(reader), depth);
+      this.expectTag(1);
+      const [key, value] = this.entry(depth);
       entries.set(key, value);
     }
-    const keys = [...entries.keys()].sort();
-    return `{${keys.map((key) => `${JSON.stringify(key)}:${entries.get(key) ?? 'null'}`).join(',')}}`;
+    reader.leave(outer);
+    const sorted = [...entries.keys()].sort();
+    return `{${sorted.map((key) => `${JSON.stringify(key)}:${entries.get(key) ?? 'null'}`).join(',')}}`;
   }
 
-  private entry(reader: WireReader, depth: number): [key: string, value: string] {
-    let key = '';
+  private entry(depth: number): [key: string, value: string] {
+    const { reader } = this;
+    let key: string | undefined;
     let value: string | undefined;
+    const outer = reader.enter();
     while (reader.pos < reader.end) {
       const tag = reader.uint32();
-      if (tag === ((1 << 3) | WIRE_BYTES)) key = reader.string();
-      else if (tag === ((2 << 3) | WIRE_BYTES)) value = this.read(nested(reader), depth + 1);
-      else throw new RequestViolation('is not a google.protobuf.Struct');
+      if (tag === ((1 << 3) | WIRE_BYTES) && key === undefined) key = reader.string();
+      else if (tag === ((2 << 3) | WIRE_BYTES) && value === undefined) value = this.read(depth + 1);
+      else throw notAValue();
     }
-    if (value === undefined) throw new RequestViolation('has a key without a value');
-    return [key, value];
+    reader.leave(outer);
+    if (value === undefined) throw new RequestViolation('has a key without a value; set null_value for null');
+    return [key ?? '', value];
   }
 
-  private list(reader: WireReader, depth: number): string {
+  private list(depth: number): string {
+    const { reader } = this;
     const items: string[] = [];
+    const outer = reader.enter();
     while (reader.pos < reader.end) {
-      expectTag(reader, 1);
-      items.push(this.read(nested(reader), depth + 1));
+      this.expectTag(1);
+      items.push(this.read(depth + 1));
     }
+    reader.leave(outer);
     return `[${items.join(',')}]`;
   }
+
+  private expectTag(number: number): void {
+    if (this.reader.uint32() !== ((number << 3) | WIRE_BYTES)) throw notAValue();
+  }
 }
 
-function nested(reader: WireReader): WireReader {
-  const start = reader.delimited();
-  return new WireReader(reader.bytes, start, reader.pos);
-}
-
-function expectTag(reader: WireReader, number: number): void {
-  if (reader.uint32() !== ((number << 3) | WIRE_BYTES)) throw new RequestViolation('is not a google.protobuf.Value');
+function notAValue(): RequestViolation {
+  return new RequestViolation('is not a google.protobuf.Value; is the client generated from this proto?');
 }

@@ -4,10 +4,13 @@ import { describe, it } from 'node:test';
 import { loadSync } from '@grpc/proto-loader';
 import fc from 'fast-check';
 import { RelayError } from '../../../src/completion/errors.ts';
-import { compilePlans, type MessagePlan } from '../../../src/server/codec/plan.ts';
+import { compilePlans } from '../../../src/server/codec/compile.ts';
+import type { MessagePlan } from '../../../src/server/codec/plan.ts';
 import { JsonDecoder } from '../../../src/server/codec/to-json.ts';
+import { NO_REQUIREMENTS } from '../../../src/server/codec/requirements.ts';
+import { objectText } from '../../../src/server/codec/object-text.ts';
 import { WireEncoder } from '../../../src/server/codec/to-wire.ts';
-import { WireWriter } from '../../../src/server/codec/wire.ts';
+import { WireWriter } from '../../../src/server/codec/wire-writer.ts';
 import { PROTO_ROOT } from '../../../src/server/proto-root.ts';
 import { canonical } from '../../completion/lossless.ts';
 
@@ -24,13 +27,13 @@ function plan(name: string): MessagePlan {
 
 function toWire(name: string, json: string): Buffer {
   const out = new WireWriter();
-  assert.ok(new WireEncoder(out, json).object(plan(name)), json);
+  assert.ok(new WireEncoder(out, json).root(plan(name)), json);
   return out.finish();
 }
 
 function toJson(name: string, wire: Buffer): string {
-  const decoder = new JsonDecoder();
-  return decoder.objectText(plan(name), decoder.fields(plan(name), wire));
+  const decoder = new JsonDecoder(wire, NO_REQUIREMENTS);
+  return objectText(plan(name), decoder.root(plan(name)));
 }
 
 function assertIdentity(name: string, json: string): void {

@@ -1,95 +1,3 @@
-import { isUtf8 } from 'node:buffer';
-
-/**
- * Protocol Buffers wire format, https://protobuf.dev/programming-guides/encoding/ . Strict where common runtimes are
- * lenient: invalid UTF-8 and values that run past their message are errors, never silently replaced.
- */
-export const WIRE_VARINT = 0;
-export const WIRE_FIXED64 = 1;
-export const WIRE_BYTES = 2;
-export const WIRE_FIXED32 = 5;
-
-/** Bytes that are not protobuf; the message says what is wrong in words for the caller. */
-export class WireError extends Error {
-  override readonly name = 'WireError';
-}
-
-/** Reads one message's bytes; `pos` moves on. */
-export class WireReader {
-  readonly bytes: Buffer;
-  pos: number;
-  end: number;
-
-  constructor(bytes: Buffer, pos = 0, end = bytes.length) {
-    this.bytes = bytes;
-    this.pos = pos;
-    this.end = end;
-  }
-
-  /** An unsigned varint of up to 32 bits: tags and lengths. */
-  uint32(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.byte();
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return value >>> 0;
-    }
-    throw new WireError('a varint is too long');
-  }
-
-  /** A varint of up to 64 bits, as a signed integer. */
-  int64(): bigint {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
-      const byte = this.byte();
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt.asIntN(64, value);
-    }
-    throw new WireError('a varint is too long');
-  }
-
-  double(): number {
-    const at = this.take(8);
-    return this.bytes.readDoubleLE(at);
-  }
-
-  /** The start of a length-delimited value; its end is then `pos`. */
-  delimited(): number {
-    const length = this.uint32();
-    return this.take(length);
-  }
-
-  string(): string {
-    const start = this.delimited();
-    const { bytes, pos } = this;
-    if (!isUtf8(bytes.subarray(start, pos))) throw new WireError('the string is not valid UTF-8');
-    return bytes.toString('utf8', start, pos);
-  }
-
-  /** Passes over the value of a field of the given wire type. */
-  skip(wireType: number): void {
-    if (wireType === WIRE_VARINT) this.int64();
-    else if (wireType === WIRE_FIXED64) this.take(8);
-    else if (wireType === WIRE_BYTES) this.delimited();
-    else if (wireType === WIRE_FIXED32) this.take(4);
-    else throw new WireError(`wire type ${wireType} is not in use`);
-  }
-
-  private byte(): number {
-    const byte = this.pos < this.end ? this.bytes[this.pos] : undefined;
-    if (byte === undefined) throw new WireError('the message ends in the middle of a value');
-    this.pos += 1;
-    return byte;
-  }
-
-  private take(length: number): number {
-    const start = this.pos;
-    if (length > this.end - start) throw new WireError('the message ends in the middle of a value');
-    this.pos = start + length;
-    return start;
-  }
-}
-
 const INITIAL_CAPACITY = 16 * 1024;
 /** A scratch buffer that a huge answer made grow beyond this is given back. */
 const KEPT_CAPACITY = 1024 * 1024;
@@ -101,11 +9,6 @@ export class WireWriter {
   private bytes = Buffer.allocUnsafeSlow(INITIAL_CAPACITY);
   /** Where the next byte goes; set it back to take back what was written since. */
   pos = 0;
-
-  /** A copy of what was written so far. */
-  copy(): Buffer {
-    return Buffer.from(this.bytes.subarray(0, this.pos));
-  }
 
   /** Ends the message: a copy of what was written, and the writer is empty again. */
   finish(): Buffer {
