@@ -55,19 +55,19 @@ export interface RelayProcess extends AsyncDisposable {
 
 export interface RelayOptions {
   readonly env?: NodeJS.ProcessEnv;
-  /** Arguments after `serve`. */
-  readonly args?: readonly string[];
-  /** How `claude-relay` is called: from source, or as installed. */
+  readonly cwd?: string;
+  /** What starts it; from source without it. */
   readonly command?: readonly [string, ...string[]];
 }
 
-const FROM_SOURCE = [process.execPath, `${ROOT}src/cli/main.ts`] as const;
+const FROM_SOURCE = [process.execPath, `${ROOT}src/cli/main.ts`, 'serve'] as const;
 
 /** Starts a relay on free ports and waits until it says where; rejects with its output where it ends instead. */
-export async function startRelay({ env, args = [], command = FROM_SOURCE }: RelayOptions = {}): Promise<RelayProcess> {
-  const [program, ...first] = command;
-  const child = spawn(program, [...first, 'serve', ...args], {
-    cwd: ROOT,
+export async function startRelay(options: RelayOptions = {}): Promise<RelayProcess> {
+  const { env, cwd = ROOT, command = FROM_SOURCE } = options;
+  const [program, ...args] = command;
+  const child = spawn(program, args, {
+    cwd,
     env: {
       ...withoutSettings(process.env),
       RELAY_LISTEN: '127.0.0.1:0',

@@ -13,6 +13,7 @@ export const TOOL_ENV: NodeJS.ProcessEnv = {
 
 /** By name, a command that succeeds where the tool can be used. */
 const TOOLS = {
+  curl: ['curl', '--version'],
   grpcurl: ['grpcurl', '-version'],
   grpc_health_probe: ['grpc_health_probe', '-version'],
   python: ['python3', '-c', 'import grpc, grpc_status, grpc_tools'],

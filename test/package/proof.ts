@@ -3,11 +3,12 @@
  * promises to run on. Needs the npm registry, so that `npm test` leaves it out: `npm run test:package`.
  */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Finished, run, startRelay, succeed } from '../interop/processes.ts';
+import { README } from '../interop/readme.ts';
 import { ROOT } from '../interop/tools.ts';
 
 const MINUTE = 60_000;
@@ -86,7 +87,7 @@ describe('the package', { timeout: 15 * MINUTE }, () => {
       });
 
       test('serves and completes, in whole and as a stream, and drains', async () => {
-        await using served = await startRelay({ env: { PATH: env['PATH'] }, command: [command] });
+        await using served = await startRelay({ env: { PATH: env['PATH'] }, command: [command, 'serve'] });
         assert.equal(served.simulated, true);
         const whole = await relay('complete', '--address', served.address, 'Name a river.');
         assert.equal(whole.code, 0, whole.stderr);
@@ -122,3 +123,27 @@ describe('the package', { timeout: 15 * MINUTE }, () => {
     });
   }
 });
+
+describe('a copy of the files under version control', { timeout: 10 * MINUTE }, () => {
+  test("starts by the README's command, with whatever Node the machine has", async () => {
+    const command = 'npm install && npm start';
+    assert.ok(README.split('\n').includes(command), `the README does not say: ${command}`);
+    const folder = await mkdtemp(join(tmpdir(), 'claude-relay-clone-'));
+    try {
+      const files = await succeed('git', ['ls-files', '-z']);
+      for (const file of files.split('\0').filter((name) => name !== '')) {
+        await cp(join(ROOT, file), join(folder, file));
+      }
+      await using relay = await startRelay({ command: ['bash', '-c', command], cwd: folder, env: withoutOurNode() });
+      assert.equal(relay.simulated, true);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+/** The machine's own Node: npm puts the project's before it while it runs a script. */
+function withoutOurNode(): NodeJS.ProcessEnv {
+  const path = (process.env['PATH'] ?? '').split(delimiter).filter((entry) => !entry.startsWith(ROOT));
+  return { PATH: path.join(delimiter) };
+}
