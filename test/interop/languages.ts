@@ -62,7 +62,7 @@ export const go: Language = {
     const program = join(folder, 'client');
     const options = { env: TOOL_ENV, cwd: folder, timeout: GO_BUILD_TIMEOUT };
     await succeed('go', ['vet', '.'], options);
-    await succeed('go', ['build', '-o', program, '.'], options);
+    await succeed('go', ['build', '-buildvcs=false', '-o', program, '.'], options);
     return { command: program, args: [], env: TOOL_ENV };
   },
 };
