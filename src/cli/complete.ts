@@ -1,8 +1,9 @@
-import { credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { Command, InvalidArgumentError } from 'commander';
+import { addCallerOptions, type Caller, type CallerOptions, callerOf } from './caller.ts';
 import { type ProtoObject, RelayClient } from './relay-client.ts';
 
-interface CompleteOptions {
+interface CompleteOptions extends CallerOptions {
   readonly stream: boolean;
   readonly model: string;
   readonly address: string;
@@ -13,7 +14,7 @@ interface CompleteOptions {
 
 /** `claude-relay complete`: a client, for people. */
 export function completeCommand(): Command {
-  return new Command('complete')
+  const command = new Command('complete')
     .description(
       'Ask the model one question through a relay. The answer goes to standard output, what the relay did to standard error.',
     )
@@ -23,12 +24,13 @@ export function completeCommand(): Command {
     .option('--address <host:port>', 'where the relay listens', process.env['RELAY_LISTEN'] ?? '127.0.0.1:50051')
     .option('--max-tokens <n>', 'the largest number of tokens to write', naturalNumber, 1024)
     .option('--system <text>', 'instructions that stand above the question')
-    .option('--timeout <seconds>', 'how long to wait for the whole answer', naturalNumber, 600)
-    .action(complete);
+    .option('--timeout <seconds>', 'how long to wait for the whole answer', naturalNumber, 600);
+  return addCallerOptions(command).action(complete);
 }
 
-async function complete(text: string, options: CompleteOptions): Promise<void> {
-  const client = new RelayClient(options.address, credentials.createInsecure());
+async function complete(text: string, options: CompleteOptions, command: Command): Promise<void> {
+  const { channel, prove } = callerOrExplain(options, command);
+  const client = new RelayClient(options.address, channel, prove);
   const request = {
     model: options.model,
     max_tokens: options.maxTokens,
@@ -45,6 +47,14 @@ async function complete(text: string, options: CompleteOptions): Promise<void> {
     process.exitCode = 1;
   } finally {
     client.close();
+  }
+}
+
+function callerOrExplain(options: CallerOptions, command: Command): Caller {
+  try {
+    return callerOf(options);
+  } catch (thrown) {
+    return command.error(thrown instanceof Error ? thrown.message : String(thrown));
   }
 }
 

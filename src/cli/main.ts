@@ -5,6 +5,7 @@ import { checkCommand } from './check.ts';
 import { completeCommand } from './complete.ts';
 import { serveCommand } from './serve.ts';
 import { simulateCommand } from './simulate.ts';
+import { tokenCommand } from './token.ts';
 import { VERSION } from './version.ts';
 
 const program = new Command('claude-relay')
@@ -14,7 +15,8 @@ const program = new Command('claude-relay')
   .addCommand(serveCommand())
   .addCommand(simulateCommand())
   .addCommand(completeCommand())
-  .addCommand(checkCommand());
+  .addCommand(checkCommand())
+  .addCommand(tokenCommand());
 
 try {
   await program.parseAsync();

@@ -12,45 +12,52 @@ import { PROTO_ROOT } from '../server/proto-root.ts';
 export type ProtoObject = Readonly<Record<string, unknown>>;
 type Method = MethodDefinition<object, ProtoObject>;
 
+/** Adds to the metadata of a call what proves who it is from. */
+type Prove = (metadata: Metadata, request: Uint8Array) => void;
+
 /** A client of RelayService for the command line, from the proto files that the package brings. */
 export class RelayClient {
   private readonly client: Client;
   private readonly methods: Readonly<Record<string, Method>>;
+  private readonly prove: Prove;
 
-  constructor(address: string, credentials: ChannelCredentials) {
-    const definition = loadSync('claude/relay/v1/relay_service.proto', {
-      includeDirs: [PROTO_ROOT],
-      keepCase: true,
-      longs: Number,
-      enums: String,
-    });
-    this.methods = methodsOf(definition);
+  /** @param prove sees each request as it is sent; nothing is proven without it */
+  constructor(address: string, credentials: ChannelCredentials, prove: Prove = () => undefined) {
+    this.methods = methodsOf(loadProto());
+    this.prove = prove;
     this.client = new Client(address, credentials, { 'grpc.max_receive_message_length': -1 });
   }
 
   /** Rejects with a ServiceError. */
   unary(name: string, request: object, metadata: Metadata, deadline: Date): Promise<ProtoObject> {
-    const { path, requestSerialize, responseDeserialize } = this.method(name);
+    const { path, responseDeserialize } = this.method(name);
+    const bytes = this.proven(name, request, metadata);
     return new Promise((resolve, reject) => {
       const answered = (error: ServiceError | null, response?: ProtoObject): void => {
         if (error !== null) reject(error);
         else resolve(response ?? {});
       };
       const options = { deadline };
-      this.client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, metadata, options, answered);
+      this.client.makeUnaryRequest(path, asIs, responseDeserialize, bytes, metadata, options, answered);
     });
   }
 
   /** The stream throws a ServiceError while it is read. */
   stream(name: string, request: object, metadata: Metadata, deadline: Date): ClientReadableStream<ProtoObject> {
-    const { path, requestSerialize, responseDeserialize } = this.method(name);
-    return this.client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request, metadata, {
-      deadline,
-    });
+    const { path, responseDeserialize } = this.method(name);
+    const bytes = this.proven(name, request, metadata);
+    return this.client.makeServerStreamRequest(path, asIs, responseDeserialize, bytes, metadata, { deadline });
   }
 
   close(): void {
     this.client.close();
+  }
+
+  /** The request serialized, once: a signature holds for these bytes and no others. */
+  private proven(name: string, request: object, metadata: Metadata): Buffer {
+    const bytes = this.method(name).requestSerialize(request);
+    this.prove(metadata, bytes);
+    return bytes;
   }
 
   private method(name: string): Method {
@@ -58,6 +65,20 @@ export class RelayClient {
     if (method === undefined) throw new Error(`the proto has no method ${name}`);
     return method;
   }
+}
+
+/** The proto files that the package brings. */
+export function loadProto(): PackageDefinition {
+  return loadSync('claude/relay/v1/relay_service.proto', {
+    includeDirs: [PROTO_ROOT],
+    keepCase: true,
+    longs: Number,
+    enums: String,
+  });
+}
+
+function asIs(bytes: Buffer): Buffer {
+  return bytes;
 }
 
 function methodsOf(definition: PackageDefinition): Readonly<Record<string, Method>> {
