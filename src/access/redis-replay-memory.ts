@@ -50,6 +50,7 @@ export class RedisReplayMemory {
 
   /** Returns whether the key was not there. */
   async #set(name: string, expires: number): Promise<boolean> {
+    // What has expired meanwhile takes a moment yet: Redis refuses a life of nothing.
     const life = Math.max(1, Math.ceil(expires - this.#options.now()) + 1);
     return (await this.#options.redis.command(['SET', name, '', 'NX', 'PX', String(life)])) !== null;
   }
@@ -68,13 +69,11 @@ export class RedisReplayMemory {
   /** Tells Redis what was accepted without it, until it is lost again. */
   async #tell(): Promise<void> {
     for (const [name, expires] of this.#untold) {
-      if (expires >= this.#options.now()) {
-        try {
-          await this.#set(name, expires);
-        } catch (thrown) {
-          if (!(thrown instanceof RedisUnavailable)) throw thrown;
-          return;
-        }
+      try {
+        await this.#set(name, expires);
+      } catch (thrown) {
+        if (!(thrown instanceof RedisUnavailable)) throw thrown;
+        return;
       }
       this.#untold.delete(name);
     }

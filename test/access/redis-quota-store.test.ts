@@ -8,6 +8,7 @@ import { RedisQuotaStore } from '../../src/access/redis-quota-store.ts';
 import { ANONYMOUS, type Tenant, type TenantLimits } from '../../src/access/tenant.ts';
 import { RelayError } from '../../src/completion/errors.ts';
 import { RedisConnection } from '../../src/redis/connection.ts';
+import { RedisUnavailable } from '../../src/redis/errors.ts';
 import { ManualClock } from '../redis/manual-clock.ts';
 import { quiet, RedisServer, recovery } from '../redis/redis-server.ts';
 
@@ -28,11 +29,11 @@ class Replica {
   readonly store: RedisQuotaStore;
   readonly quotas: Quotas;
 
-  constructor(replicas: number, maxArrears = 100) {
+  constructor(replicas: number, maxArrears = 100, loses: () => boolean = () => false) {
     const timing = { operationTimeoutMs: TIMEOUT, connectTimeoutMs: 1000, maxPending: 1000, clock };
     this.redis = new RedisConnection({ url: server.url, ca: undefined, ...timing });
     const sharing = { replicas: { count: replicas }, leaseMs: LEASE_MS, maxArrears, clock };
-    this.store = new RedisQuotaStore({ redis: this.redis, ...sharing });
+    this.store = new RedisQuotaStore({ redis: losing(this.redis, loses), ...sharing });
     this.quotas = new Quotas(this.store, () => clock.wallNow());
   }
 
@@ -65,6 +66,18 @@ class Replica {
     this.store.close();
     await this.redis.close();
   }
+}
+
+/** A connection on which Redis is asked, and some of its answers are lost. */
+function losing(redis: RedisConnection, loses: () => boolean): Pick<RedisConnection, 'run' | 'onChange'> {
+  return {
+    onChange: (listener) => redis.onChange(listener),
+    run: async (...args) => {
+      const reply = await redis.run(...args);
+      if (loses()) throw new RedisUnavailable('lost');
+      return reply;
+    },
+  };
 }
 
 function tenant(limits: TenantLimits): Tenant {
@@ -339,6 +352,48 @@ describe('while Redis is lost', () => {
     for (const reservation of held) await reservation.settle(NOTHING_USED);
     assert.deepEqual(few.store.metrics, { shared: 5, local: 0, arrears: 3, arrearsDropped: 2 });
     await few.close();
+  });
+});
+
+describe('answers that are lost', () => {
+  it('make nothing count twice, nor be forgotten', async () => {
+    const calls = fc.array(fc.record({ estimate: fc.integer({ min: 1, max: 9 }), used: fc.nat({ max: 9 }) }), {
+      maxLength: 12,
+    });
+    const losses = fc.array(fc.boolean(), { maxLength: 60 });
+    await fc.assert(
+      fc.asyncProperty(calls, losses, async (drawn, lost) => {
+        await a.redis.command(['FLUSHALL']);
+        const queue = [...lost];
+        const replica = new Replica(1, 100, () => queue.shift() ?? false);
+        const limits = { usdPerDay: 1000, concurrentRequests: 100 };
+        const open: (readonly [Reservation, usd: number])[] = [];
+        for (const { estimate, used } of drawn) {
+          open.push([await replica.reserve(limits, { tokens: 0, usd: estimate }), used]);
+          const [first] = open;
+          if (open.length > 2 && first !== undefined) {
+            open.shift();
+            await first[0].settle({ tokens: 0, usd: first[1] });
+          }
+        }
+        for (const [reservation, usd] of open) await reservation.settle({ tokens: 0, usd });
+        // Each call brings a further attempt, until all is told.
+        for (let rest = queue.length; rest >= -2; rest--) {
+          const last = await replica.reserve(limits);
+          await last.settle(NOTHING_USED);
+          await quiet(replica.redis);
+        }
+        const [key] = (await a.redis.command(['KEYS', '*'])) as string[];
+        assert.equal(replica.store.metrics.arrears, 0);
+        assert.equal(
+          Number(await a.redis.command(['HGET', String(key), 'spent'])),
+          drawn.reduce((sum, { used }) => sum + used * NANO, 0),
+        );
+        assert.equal(await a.redis.command(['DBSIZE']), 1, 'no lease is open');
+        await replica.close();
+      }),
+      { numRuns: 60 },
+    );
   });
 });
 

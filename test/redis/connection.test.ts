@@ -190,6 +190,7 @@ describe('when Redis hangs', () => {
     const answer = connection.command(['PING']);
     // As if the event loop had stood still: the timer rings long after its time.
     clock.stall(TIMEOUT + 400);
+    clock.advance(399);
     assert.equal(await answer, 'PONG');
   });
 });
@@ -218,6 +219,22 @@ describe('when Redis goes away', () => {
     await recovery(connection, clock);
     assert.equal(changes.length, 2, 'one line for each change, not for each trial');
     assert.equal(await connection.command(['PING']), 'PONG');
+  });
+
+  it('trials are frequent again only after it was there for a good while', async () => {
+    const { connection } = connect();
+    const delays: number[] = [];
+    for (const lasted of [0, 29_000, 30_000]) {
+      await connection.command(['PING']).catch(() => undefined);
+      await recovery(connection, clock);
+      clock.advance(lasted);
+      const lost = change(connection);
+      await server.kill();
+      await lost;
+      delays.push(clock.untilNext ?? 0);
+      await server.restart();
+    }
+    assert.deepEqual(delays, [75, 150, 75]);
   });
 
   it('operations under way may have been done', async () => {
@@ -257,6 +274,38 @@ describe('a connection that cannot be opened', () => {
     assert.deepEqual(changes, ['degraded: timeout']);
     await connection.close();
     silent.close();
+  });
+
+  it('is not used later for what nobody waits for any more', async () => {
+    const { connection } = connect();
+    server.pause();
+    const late = failure(connection.command(['SET', 'late', 'x']));
+    clock.advance(TIMEOUT + 1);
+    assert.equal((await late).isMaybeDone, false);
+    server.resume();
+    let answer: unknown;
+    while (answer === undefined) {
+      answer = await connection.command(['EXISTS', 'late']).catch(() => undefined);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.equal(answer, 0);
+  });
+
+  it('is no connection while Redis lets everybody in and serves nobody', async () => {
+    const loading = createServer((socket) => {
+      socket.on('data', (chunk) => {
+        for (const [, name] of chunk.toString().matchAll(/\*\d+\r\n\$\d+\r\n(\w+)/g)) {
+          socket.write(name === 'PING' ? '-LOADING Redis is loading the dataset in memory\r\n' : '+OK\r\n');
+        }
+      });
+    }).listen(0, '127.0.0.1');
+    await once(loading, 'listening');
+    const address = loading.address();
+    assert.ok(address !== null && typeof address !== 'string');
+    const { connection, changes } = connect({ url: urlOf(address.port) });
+    await failure(connection.command(['GET', 'a']));
+    assert.deepEqual(changes, ['degraded: LOADING']);
+    loading.close();
   });
 
   it('degrades where the password is wrong, and shows neither password nor address', async () => {
@@ -365,6 +414,16 @@ describe('closing', () => {
     const attempt = failure(opening.command(['PING']));
     await opening.close();
     await attempt;
+    const { connection } = connect();
+    const clients = async (): Promise<number> =>
+      String(await connection.command(['CLIENT', 'LIST', 'TYPE', 'normal']))
+        .trim()
+        .split('\n').length;
+    // The socket that was being opened may live for a moment.
+    for (let look = 0; look < 200 && (await clients()) > 1; look++)
+      await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(await clients(), 1);
+    await connection.close();
 
     const refused = connect({ url: urlOf(server.port, 'guess') }).connection;
     await failure(refused.command(['PING']));
