@@ -1,3 +1,4 @@
+import { DEFAULT_CACHE_POLICY } from '../src/completion/cache-policy.ts';
 import type { Call } from '../src/completion/call.ts';
 import type { Reply } from '../src/completion/reply.ts';
 import { DEFAULT_ROUTING } from '../src/completion/routing.ts';
@@ -86,6 +87,8 @@ function callOf(index: number): Call {
     signal,
     trace: startTrace(0),
     routing: DEFAULT_ROUTING,
+    cache: DEFAULT_CACHE_POLICY,
+    selfContained: true,
   };
 }
 

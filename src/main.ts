@@ -14,7 +14,9 @@ import { RetryBudget } from './layers/retry-budget.ts';
 import { openAccess } from './main/access.ts';
 import { adminListener } from './main/admin-listener.ts';
 import { hedging } from './main/hedging.ts';
-import { coalescingKey, requestDigest } from './main/request-key.ts';
+import { requestKey } from './main/request-key.ts';
+import { openReuse } from './main/reuse.ts';
+import { openSharedState } from './main/shared-state.ts';
 import { openTelemetry } from './main/telemetry.ts';
 import { openUpstreams } from './main/upstreams.ts';
 import { createCodec } from './server/codec/codec.ts';
@@ -47,7 +49,8 @@ export interface Relay {
 /** Starts a relay. Rejects where a listener cannot be opened. */
 export async function startRelay(config: Config, log: Log, version: string): Promise<Relay> {
   const now = (): number => performance.now();
-  const access = openAccess(config.tenants);
+  const shared = openSharedState(config.redis, log);
+  const access = openAccess(config.tenants, shared.quotaStore);
   const telemetry = openTelemetry(config, access.directory, log);
   const upstreams = await openUpstreams(config, telemetry, version);
   const { pool } = upstreams;
@@ -55,14 +58,25 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
   const elsewhere = pool.elsewhere.bind(pool);
   const observer = observe({ now, metrics: telemetry.metrics, log: log.call, priceOf: access.priceOf });
 
+  const answers = openReuse(config, {
+    telemetry,
+    redis: shared.redis,
+    hasCapacity: upstreams.hasCapacity,
+    observed: observer.layer,
+  });
+
   const service: Service = stack(
     [
       // Above all, so that every refusal is counted and every call has its line.
       observer.layer,
       // Before anything costs or waits; cached answers count as requests, not as tokens.
       admit({ ...access, tenants: access.directory, now: Date.now, report: telemetry.bug }),
+      // Above everything that takes capacity: a hit takes no permit.
+      answers.reading,
       // Above retry, so that those who join share one permit and one retry.
-      coalesce({ keyOf: coalescingKey(config.cache.scope), history: new HistoryBudget(SHARED_HISTORY_BYTES), now }),
+      coalesce({ keyOf: answers.flightKey, history: new HistoryBudget(SHARED_HISTORY_BYTES), now }),
+      // Beneath coalesce, so that a flight of many callers is kept once; above retry, so that only answers are.
+      answers.keeping,
       // Above the choice of an endpoint, so that each attempt chooses anew; only before the first content.
       retry({ ...config.upstream.retry, budget, elsewhere, retried: telemetry.metrics.retried, clock: systemClock }),
       // Beneath retry, which sees the two attempts of a hedge as one.
@@ -76,7 +90,7 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
     codec: createCodec(),
     service,
     authenticate: access.authenticate,
-    digest: requestDigest(config.cache.digest),
+    digest: requestKey(config.cache.digest, config.cache.scope),
     clock: edgeClock,
     stream: { flushBytes: config.stream.flushBytes, flushIntervalMs: config.stream.flushIntervalMs },
   });
@@ -102,12 +116,14 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
       // First what can be refused, so that nothing is taken over by halves; the pool takes whatever is valid.
       server.setTls(tlsOptions(next.server));
       access.replace(next.tenants);
+      answers.replace(next);
       await upstreams.replace(next);
       return [];
     },
     async drain() {
       const report = await server.drain();
       await upstreams.close();
+      await shared.close();
       await admin.close();
       return report;
     },

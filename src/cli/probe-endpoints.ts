@@ -1,3 +1,4 @@
+import { DEFAULT_CACHE_POLICY } from '../completion/cache-policy.ts';
 import { asRelayError } from '../completion/errors.ts';
 import { DEFAULT_ROUTING } from '../completion/routing.ts';
 import { startTrace } from '../completion/trace.ts';
@@ -30,6 +31,8 @@ export async function probeEndpoints(config: Config, print: (line: string) => vo
           tenant: '',
           options: { betas: [], apiVersion: '2023-06-01' },
           routing: DEFAULT_ROUTING,
+          cache: DEFAULT_CACHE_POLICY,
+          selfContained: true,
           traceContext: {},
           deadline: startedAt + TIMEOUT_MS,
           signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -1,3 +1,4 @@
+import type { CachePolicy } from './cache-policy.ts';
 import type { RoutingHints } from './routing.ts';
 import type { RelayInfoTrace } from './trace.ts';
 
@@ -28,7 +29,10 @@ export interface Call {
   readonly operation: Operation;
   /** Upstream JSON text, deterministic, without `stream`. For `models`, the query string without `?`. */
   readonly body: string;
-  /** SHA-256 (or the configured digest) of `body`, in hex; computed once, when first asked for. */
+  /**
+   * Digest, in hex, of everything that the answer may depend on (body, operation, version, betas, region) and of whom it
+   * may be shown to; computed once, when first asked for.
+   */
   readonly digest: () => string;
   /** Model id as the caller named it; empty for `models`. */
   readonly model: string;
@@ -39,6 +43,12 @@ export interface Call {
   readonly tenant: string;
   readonly options: CallOptions;
   readonly routing: RoutingHints;
+  readonly cache: CachePolicy;
+  /**
+   * Whether the answer follows from the request alone. Not where tools run upstream, or where the request names state
+   * that the upstream keeps (containers, threads): such answers are nobody else's.
+   */
+  readonly selfContained: boolean;
   readonly traceContext: TraceContext;
   /** When the caller's deadline falls, in `performance.now()` milliseconds; `Infinity` without one. */
   readonly deadline: number;

@@ -31,6 +31,8 @@ interface ReplyBase {
 export interface WholeReply extends ReplyBase {
   readonly kind: 'whole';
   readonly body: string;
+  /** Where the edge may leave its own form of the body, for an answer that will be asked for again. */
+  readonly memo?: { wire?: Uint8Array };
 }
 
 /**

@@ -15,6 +15,10 @@ export interface RelayInfoTrace {
   /** HTTP status of the last upstream answer; 0 while there was none. */
   upstreamStatus: number;
   cacheStatus: CacheStatus;
+  /** Age of a cached answer; absent for others. */
+  cacheAge: number | undefined;
+  /** How similar the request of a cached answer is, from 0 to 1; absent unless it is another request's. */
+  similarity: number | undefined;
   /** Time spent waiting for capacity. */
   queued: number;
   /** From sending the last attempt to its first byte of body; absent while there was none. */
@@ -35,6 +39,8 @@ export function startTrace(now: number): RelayInfoTrace {
     upstreamRequestId: '',
     upstreamStatus: 0,
     cacheStatus: 'UNSPECIFIED',
+    cacheAge: undefined,
+    similarity: undefined,
     queued: 0,
     timeToFirstByte: undefined,
     upstreamTime: 0,

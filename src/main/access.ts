@@ -1,9 +1,9 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { Authenticator, type Claim } from '../access/authenticator.ts';
 import { TenantDirectory, type TenantEntry } from '../access/directory.ts';
-import { MemoryQuotaStore } from '../access/memory-quota-store.ts';
 import { requireRpc } from '../access/permissions.ts';
 import { Quotas } from '../access/quota.ts';
+import type { QuotaStore } from '../access/quota-store.ts';
 import type { Call } from '../completion/call.ts';
 import { priceBook } from '../completion/price.ts';
 import type { Usage } from '../completion/usage.ts';
@@ -15,7 +15,7 @@ import type { Authenticate } from '../server/relay-service.ts';
 const SIGNATURES_PER_TENANT = 262_144;
 
 /** Who may call, and what they may use. */
-export function openAccess(tenants: readonly TenantConfig[]) {
+export function openAccess(tenants: readonly TenantConfig[], quotaStore: QuotaStore) {
   const directory = new TenantDirectory(tenants.map(entryOf));
   const authenticator = new Authenticator({ directory, now: Date.now, signaturesPerTenant: SIGNATURES_PER_TENANT });
   const prices = priceBook();
@@ -30,14 +30,14 @@ export function openAccess(tenants: readonly TenantConfig[]) {
     screen,
     authenticate,
     prices,
-    quotas: new Quotas(new MemoryQuotaStore(), Date.now),
+    quotas: new Quotas(quotaStore, Date.now),
     priceOf: (call: Call, usage: Usage): number | undefined => prices.priceOf(call.model, usage, { at: Date.now() }),
     replace: (next: readonly TenantConfig[]): void => directory.replace(next.map(entryOf)),
   };
 }
 
 function entryOf(config: TenantConfig): TenantEntry {
-  const { tokenSha256, hmacSecret, ...tenant } = config;
+  const { tokenSha256, hmacSecret, cache: _, ...tenant } = config;
   return {
     tenant,
     tokenSha256: tokenSha256.map((digest) => digest.reveal()),

@@ -1,25 +1,19 @@
-import { createHash, hash } from 'node:crypto';
-import type { Call } from '../completion/call.ts';
+import { hash } from 'node:crypto';
+import type { Operation } from '../completion/call.ts';
+import type { DecodedRequest } from '../server/relay-service.ts';
 
 /**
- * Digest of what an upstream answer depends on. `sha256` by default; `md5` on request, where lookups compare the stored
- * request before they use an answer.
+ * The key under which calls share an answer: a digest of the body and of everything else that belongs to the question,
+ * that is the operation, the API version, the betas in force, a pinned region, and the tenant unless answers are shared.
+ * With md5, whoever finds an answer compares the stored request before using it: md5 collides at will.
  */
-export function requestDigest(algorithm: 'sha256' | 'md5'): (body: string) => string {
-  return (body) => hash(algorithm, body, 'hex');
-}
-
-/**
- * The key under which calls share an answer, as hex of SHA-256: equal bodies are not enough, since the operation, the API
- * version, the betas in force, a pinned region and (unless answers are shared) the tenant belong to the question too.
- */
-export function answerKey(scope: 'tenant' | 'shared', call: Call): string {
-  const { operation, tenant, options, routing } = call;
-  const parts = [scope === 'tenant' ? tenant : '', operation, options.apiVersion, options.betas.join(), routing.region];
-  return createHash('sha256').update(JSON.stringify(parts)).update(call.digest()).digest('hex');
-}
-
-/** The key of calls that may share a flight; undefined for those that may not. */
-export function coalescingKey(scope: 'tenant' | 'shared'): (call: Call) => string | undefined {
-  return (call) => (call.operation === 'models' ? undefined : `${call.routing.priority} ${answerKey(scope, call)}`);
+export function requestKey(
+  algorithm: 'sha256' | 'md5',
+  scope: 'tenant' | 'shared',
+): (request: DecodedRequest, operation: Operation, tenant: string) => string {
+  return ({ body, options, routing }, operation, tenant) => {
+    const whose = scope === 'tenant' ? tenant : '';
+    const rest = JSON.stringify([whose, operation, options.apiVersion, options.betas, routing.region]);
+    return hash(algorithm, rest + body, 'hex');
+  };
 }

@@ -76,6 +76,16 @@ export async function openUpstreams(config: Config, telemetry: Telemetry, versio
   return {
     pool,
     simulated: simulator !== undefined,
+    /** Whether nothing is short: no call waits, no breaker is open, nothing cools down. */
+    hasCapacity(): boolean {
+      const { endpoints, modelClasses, overloaded, waiting } = pool.snapshot();
+      const isIdle = waiting.interactive + waiting.background + overloaded.length === 0;
+      return (
+        isIdle &&
+        endpoints.every(({ breaker, accountSuspendedFor }) => breaker === 'closed' && accountSuspendedFor === 0) &&
+        modelClasses.every(({ coolingFor }) => coolingFor === 0)
+      );
+    },
     /** Takes over the accounts of another configuration; calls under way finish where they are. */
     async replace(next: Config): Promise<void> {
       telemetry.know(next);

@@ -85,7 +85,7 @@ function unary(rpc: string, operation: Operation, options: RelayServiceOptions):
     if (call === undefined) return;
     const reply = await service(call);
     const body = reply.kind === 'whole' ? reply.body : await accumulate(reply.events);
-    if (!edge.isOver) edge.respond(codec.encodeWhole(operation, body, relayInfo(call, clock.now())));
+    if (!edge.isOver) edge.respond(codec.encodeWhole(operation, body, relayInfo(call, clock.now()), memoOf(reply)));
   };
 }
 
@@ -138,4 +138,8 @@ async function open(
     signal: edge.signal,
     trace: edge.trace,
   };
+}
+
+function memoOf(reply: Reply): WholeReply['memo'] {
+  return reply.kind === 'whole' ? reply.memo : undefined;
 }

@@ -1,3 +1,4 @@
+import { DEFAULT_CACHE_POLICY } from '../../src/completion/cache-policy.ts';
 import type { TestContext } from 'node:test';
 import type { Call } from '../../src/completion/call.ts';
 import { RelayError, type RelayErrorOptions } from '../../src/completion/errors.ts';
@@ -78,7 +79,7 @@ export function fakeCall(parts: Partial<Call> = {}): Call {
     deadline: Number.POSITIVE_INFINITY,
     signal: new AbortController().signal,
     trace: startTrace(0),
-    routing: DEFAULT_ROUTING,
+    routing: DEFAULT_ROUTING, cache: DEFAULT_CACHE_POLICY, selfContained: true,
     ...parts,
   };
 }

@@ -1,3 +1,4 @@
+import { DEFAULT_CACHE_POLICY } from '../../src/completion/cache-policy.ts';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MemoryQuotaStore } from '../../src/access/memory-quota-store.ts';
@@ -62,6 +63,8 @@ function call(change: Partial<Call> = {}, region = ''): Call {
     trace: startTrace(0),
     options: { betas: [], apiVersion: '2023-06-01' },
     routing: { ...DEFAULT_ROUTING, region },
+    cache: DEFAULT_CACHE_POLICY,
+    selfContained: true,
     ...change,
   };
 }

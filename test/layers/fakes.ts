@@ -1,3 +1,4 @@
+import { DEFAULT_CACHE_POLICY } from '../../src/completion/cache-policy.ts';
 import type { Call } from '../../src/completion/call.ts';
 import { RelayError } from '../../src/completion/errors.ts';
 import type { Reply, Settlement, StreamEvent } from '../../src/completion/reply.ts';
@@ -18,6 +19,8 @@ export function fakeCall(given: Partial<Call> = {}): Call {
     tenant: 'anonymous',
     options: { betas: [], apiVersion: '2023-06-01' },
     routing: DEFAULT_ROUTING,
+    cache: DEFAULT_CACHE_POLICY,
+    selfContained: true,
     traceContext: {},
     deadline: Number.POSITIVE_INFINITY,
     signal: new AbortController().signal,

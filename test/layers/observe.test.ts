@@ -1,3 +1,4 @@
+import { DEFAULT_CACHE_POLICY } from '../../src/completion/cache-policy.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Call } from '../../src/completion/call.ts';
@@ -19,6 +20,8 @@ function callWith(trace: Partial<RelayInfoTrace> = {}, signal = new AbortControl
     tenant: 'search',
     options: { betas: [], apiVersion: '2023-06-01' },
     routing: DEFAULT_ROUTING,
+    cache: DEFAULT_CACHE_POLICY,
+    selfContained: true,
     traceContext: {},
     deadline: Infinity,
     signal,

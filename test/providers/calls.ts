@@ -1,3 +1,4 @@
+import { DEFAULT_CACHE_POLICY } from '../../src/completion/cache-policy.ts';
 import assert from 'node:assert/strict';
 import type { Call } from '../../src/completion/call.ts';
 import { RelayError } from '../../src/completion/errors.ts';
@@ -17,7 +18,7 @@ export function callOf(differences: Partial<Call> = {}): Call {
     wantsStream: false,
     tenant: 'tests',
     options: { betas: [], apiVersion: '2023-06-01' },
-    routing: DEFAULT_ROUTING,
+    routing: DEFAULT_ROUTING, cache: DEFAULT_CACHE_POLICY, selfContained: true,
     traceContext: {},
     deadline: Infinity,
     signal: new AbortController().signal,

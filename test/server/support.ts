@@ -1,4 +1,5 @@
 /** A relay on a real socket with a service of the test's own, and a client that speaks in JSON. */
+import { DEFAULT_CACHE_POLICY } from '../../src/completion/cache-policy.ts';
 import { EventEmitter, once } from 'node:events';
 import {
   Client,
@@ -56,7 +57,7 @@ export const fakeCodec: RelayCodec = {
       });
     }
     const options = { betas: [], apiVersion: '2023-06-01' };
-    return { body, model: 'claude-test', maxTokens: 16, options, routing: DEFAULT_ROUTING };
+    return { body, model: 'claude-test', maxTokens: 16, options, routing: DEFAULT_ROUTING, cache: DEFAULT_CACHE_POLICY, selfContained: true };
   },
   encodeWhole: (_operation, body, relay) => Buffer.from(JSON.stringify({ body, relay })),
   createStreamEncoder: () => ({

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Secret } from '../../completion/secret.ts';
-import { count, figure, filePath, patterns, secret, tokenHash } from '../fields.ts';
+import { choice, count, duration, figure, filePath, patterns, secret, tokenHash } from '../fields.ts';
 import { type Finding, repeats, rule } from '../rule.ts';
 
 /** A name as elsewhere, or the SPIFFE id or common name of a client certificate. */
@@ -24,6 +24,12 @@ const limits = z.strictObject({
   usd_per_day: figure().optional().describe('Spending in a day (UTC), in US dollars.'),
 });
 
+const cache = z.strictObject({
+  mode: choice(['off', 'exact', 'similar']).optional().describe('What its calls get that do not choose.'),
+  ttl: duration({ min: '1s' }).optional().describe('Time that an answer to it is kept.'),
+  min_similarity: figure({ min: 0.5, max: 1 }).optional().describe('Least similarity for a similar hit.'),
+});
+
 const tenant = z.strictObject({
   name: tenantName.describe('Name of the tenant; with mTLS, the SPIFFE id or common name of its certificate.'),
   token_sha256: tokenHashes
@@ -37,6 +43,7 @@ const tenant = z.strictObject({
     .prefault(['*'])
     .describe('RPCs that it may call: a method, a service or the full name, such as CountTokens or RelayService.'),
   limits: limits.prefault({}).describe('What it may use up; absent figures are unlimited, 0 allows nothing.'),
+  cache: cache.prefault({}).describe('How it uses the response cache; absent values are those of the section cache.'),
   weight: figure({ min: 0.001, max: 1000 })
     .prefault(1)
     .describe('Share of scarce capacity, relative to other tenants.'),
@@ -94,6 +101,8 @@ export function tenantsConfig(settings: z.output<typeof tenantsSettings>) {
       concurrentRequests: tenant.limits.concurrent_requests,
       usdPerDay: tenant.limits.usd_per_day,
     },
+    /** Undefined values: as the section `cache` says. */
+    cache: { mode: tenant.cache.mode, ttlMs: tenant.cache.ttl, minSimilarity: tenant.cache.min_similarity },
     weight: tenant.weight,
   }));
 }

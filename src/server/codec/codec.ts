@@ -43,15 +43,15 @@ export function createCodec(): RelayCodec {
   const plans = compilePlans(definition, PACKAGE);
   const plan = (name: string): MessagePlan => required(plans.get(name), name);
   const requirements = new Requirements(plans.values());
-  const encodeInfo = relayInfoEncoder(definition);
+  const encodeInfo = relayInfoEncoder(plan('RelayInfo'));
   const out = new WireWriter();
   const event = plan('CompleteStreamResponse');
 
   function writeInfo(message: MessagePlan, info: RelayInfo): void {
     out.uint32(fieldOf(message, 'relay').tag);
-    const bytes = encodeInfo(info);
-    out.uint32(bytes.length);
-    out.raw(bytes);
+    const start = out.open();
+    encodeInfo(out, info);
+    out.close(start);
   }
 
   function encodeEvent({ type, data }: StreamEvent, info: RelayInfo | undefined): Buffer {
@@ -65,12 +65,17 @@ export function createCodec(): RelayCodec {
   return {
     definitions: { relay: rawService(definition) },
     decodeRequest: (operation, wire) => decodeRequest(operation, plan(REQUESTS[operation]), requirements, wire),
-    encodeWhole(operation, body, info) {
+    encodeWhole(operation, body, info, memo) {
       const message = plan(RESPONSES[operation]);
       return guarded(out, () => {
-        const encoder = new WireEncoder(out, escapeHalves(body));
-        const fits = operation === 'messages' ? encoder.message(fieldOf(message, 'message')) : encoder.root(message);
-        if (!fits) throw invalidAnswer(undefined);
+        if (memo?.wire === undefined) {
+          const encoder = new WireEncoder(out, escapeHalves(body));
+          const fits = operation === 'messages' ? encoder.message(fieldOf(message, 'message')) : encoder.root(message);
+          if (!fits) throw invalidAnswer(undefined);
+          if (memo !== undefined) memo.wire = out.copy();
+        } else {
+          out.raw(memo.wire);
+        }
         writeInfo(message, info);
         return out.finish();
       });

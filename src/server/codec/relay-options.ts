@@ -1,6 +1,8 @@
+import { type CachePolicy, DEFAULT_CACHE_POLICY } from '../../completion/cache-policy.ts';
 import type { CallOptions } from '../../completion/call.ts';
 import type { FieldViolation } from '../../completion/errors.ts';
 import { DEFAULT_ROUTING, type RoutingHints } from '../../completion/routing.ts';
+import { cachePolicy, type CachePolicyText, cacheViolations } from './cache-options.ts';
 
 /** `RelayOptions` as its JSON text has them: proto field names, enums by name. */
 interface OptionsText {
@@ -9,11 +11,13 @@ interface OptionsText {
   readonly region?: string;
   readonly affinity_key?: string;
   readonly priority?: string;
+  readonly cache?: CachePolicyText;
 }
 
 export interface DecodedOptions {
   readonly options: CallOptions;
   readonly routing: RoutingHints;
+  readonly cache: CachePolicy;
   readonly violations: readonly FieldViolation[];
 }
 
@@ -30,7 +34,12 @@ const MAX_KEY_LENGTH = 512;
 /** Reads the JSON text of `RelayOptions`; undefined where the request has none. */
 export function readOptions(text: string | undefined): DecodedOptions {
   if (text === undefined) {
-    return { options: { betas: [], apiVersion: DEFAULT_API_VERSION }, routing: DEFAULT_ROUTING, violations: [] };
+    return {
+      options: { betas: [], apiVersion: DEFAULT_API_VERSION },
+      routing: DEFAULT_ROUTING,
+      cache: DEFAULT_CACHE_POLICY,
+      violations: [],
+    };
   }
   // The decoder wrote this text from typed fields.
   const given = JSON.parse(text) as OptionsText;
@@ -40,7 +49,7 @@ export function readOptions(text: string | undefined): DecodedOptions {
   if (!API_VERSION.test(apiVersion)) {
     violations.push({ field: 'relay.api_version', description: 'is no version such as 2023-06-01 or 2026-10-21' });
   }
-  violations.push(...betaViolations(given.betas ?? []));
+  violations.push(...betaViolations(given.betas ?? []), ...cacheViolations(given.cache));
   for (const field of ['affinity_key', 'region'] as const) {
     if ((given[field] ?? '').length <= MAX_KEY_LENGTH) continue;
     violations.push({
@@ -56,6 +65,7 @@ export function readOptions(text: string | undefined): DecodedOptions {
       affinityKey: given.affinity_key ?? '',
       priority: given.priority === 'PRIORITY_BACKGROUND' ? 'background' : 'interactive',
     },
+    cache: cachePolicy(given.cache),
     violations,
   };
 }

@@ -6,6 +6,7 @@ import { objectText } from './object-text.ts';
 import type { FieldTexts, MessagePlan } from './plan.ts';
 import { readOptions } from './relay-options.ts';
 import type { Requirements } from './requirements.ts';
+import { isSelfContained } from './self-contained.ts';
 import { JsonDecoder } from './to-json.ts';
 import { RequestViolation } from './violation.ts';
 
@@ -25,7 +26,7 @@ export function decodeRequest(
       const field = plan.byName.get(name);
       return field === undefined ? undefined : texts[field.index];
     };
-    const { options, routing, violations } = readOptions(text('relay'));
+    const { options, routing, cache, violations } = readOptions(text('relay'));
     const problems = [...requirements.violations(plan, texts), ...violations];
     if (problems.length > 0) throw invalid(problems);
     return {
@@ -34,6 +35,8 @@ export function decodeRequest(
       maxTokens: Number(text('max_tokens') ?? 0),
       options,
       routing,
+      cache,
+      selfContained: isSelfContained(text),
     };
   } catch (thrown) {
     if (!(thrown instanceof RequestViolation)) throw thrown;

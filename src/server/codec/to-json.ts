@@ -159,7 +159,7 @@ export class JsonDecoder {
   private nextField(plan: MessagePlan): FieldPlan {
     this.fields += 1;
     if (this.fields > MAX_FIELDS) {
-      throw new RequestViolation(`is where the request comes to more than ${MAX_FIELDS} fields; send less at once`);
+      throw new RequestViolation(`is beyond the ${MAX_FIELDS} fields that a request may have; send less at once`);
     }
     const tag = this.reader.uint32();
     const number = tag >>> 3;

@@ -93,6 +93,11 @@ export class WireWriter {
     this.bytes[at] = rest;
   }
 
+  /** A copy of what was written so far. */
+  copy(): Buffer {
+    return Buffer.from(this.bytes.subarray(0, this.pos));
+  }
+
   private reserve(length: number): void {
     if (this.pos + length <= this.bytes.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.pos + length));

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { MemoryQuotaStore } from '../access/memory-quota-store.ts';
+import type { QuotaStore } from '../access/quota-store.ts';
+import { RedisQuotaStore } from '../access/redis-quota-store.ts';
+import type { RedisConfig } from '../config/sections/redis.ts';
+import { systemClock } from '../endpoints/clock.ts';
+import { RedisConnection } from '../redis/connection.ts';
+import { ReplicaCensus } from '../redis/replica-census.ts';
+import type { Log } from '../telemetry/log.ts';
+
+/** What an operation on Redis may cost a call, in milliseconds. */
+const OPERATION_TIMEOUT_MS = 40;
+const CONNECT_TIMEOUT_MS = 2_000;
+const MAX_PENDING = 4_096;
+const LEASE_MS = 60_000;
+const MAX_ARREARS = 10_000;
+const HEARTBEAT_MS = 5_000;
+/** Replicas counted on before Redis has told how many there are. */
+const ASSUMED_REPLICAS = 2;
+
+export interface SharedState {
+  /** Undefined where no Redis is configured. */
+  readonly redis: RedisConnection | undefined;
+  readonly quotaStore: QuotaStore;
+  readonly close: () => Promise<void>;
+}
+
+/** State that replicas share in Redis, where one is configured; else this process's own. */
+export function openSharedState(config: RedisConfig | undefined, log: Log): SharedState {
+  if (config === undefined) {
+    return { redis: undefined, quotaStore: new MemoryQuotaStore(), close: () => Promise.resolve() };
+  }
+  const clock = systemClock;
+  const redis = new RedisConnection({
+    url: config.url,
+    ca: undefined,
+    operationTimeoutMs: OPERATION_TIMEOUT_MS,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    maxPending: MAX_PENDING,
+    clock,
+  });
+  redis.onChange((state, cause) => {
+    if (state === 'up') log.info('Redis answers: state is shared with other replicas');
+    else log.warn('Redis does not answer: going on with the state of this replica', { cause });
+  });
+  const replicas = new ReplicaCensus({
+    redis,
+    id: randomUUID(),
+    intervalMs: HEARTBEAT_MS,
+    assumed: ASSUMED_REPLICAS,
+    clock,
+  });
+  replicas.start();
+  const quotaStore = new RedisQuotaStore({ redis, replicas, leaseMs: LEASE_MS, maxArrears: MAX_ARREARS, clock });
+  return {
+    redis,
+    quotaStore,
+    async close() {
+      quotaStore.close();
+      await replicas.close();
+      await redis.close();
+    },
+  };
+}
