@@ -49,7 +49,7 @@ export interface Relay {
 /** Starts a relay. Rejects where a listener cannot be opened. */
 export async function startRelay(config: Config, log: Log, version: string): Promise<Relay> {
   const now = (): number => performance.now();
-  const shared = openSharedState(config.redis, log);
+  const shared = await openSharedState(config.redis, log);
   const access = openAccess(config.tenants, shared.quotaStore);
   const telemetry = openTelemetry(config, access.directory, log);
   const upstreams = await openUpstreams(config, telemetry, version);
@@ -61,7 +61,7 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
   const answers = openReuse(config, {
     telemetry,
     redis: shared.redis,
-    hasCapacity: upstreams.hasCapacity,
+    hasCapacity: () => upstreams.hasCapacity(),
     observed: observer.layer,
   });
 
@@ -78,7 +78,7 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
       // Beneath coalesce, so that a flight of many callers is kept once; above retry, so that only answers are.
       answers.keeping,
       // Above the choice of an endpoint, so that each attempt chooses anew; only before the first content.
-      retry({ ...config.upstream.retry, budget, elsewhere, retried: telemetry.metrics.retried, clock: systemClock }),
+      retry({ ...config.upstream.retry, budget, elsewhere, retried: telemetry.events.retried, clock: systemClock }),
       // Beneath retry, which sees the two attempts of a hedge as one.
       ...hedging(config.routing, { budget, elsewhere, hedged: telemetry.events.hedged, clock: systemClock }),
     ],

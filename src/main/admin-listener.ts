@@ -19,7 +19,7 @@ export function adminListener(config: AdminConfig, { telemetry, upstreams, serve
   const { pool } = upstreams;
   const isReady = (): boolean => pool.canServe && !server.isDraining();
   return createAdmin(config.listen, {
-    metrics: metrics.render,
+    metrics: (accept) => metrics.render(accept),
     isReady,
     health: () => ({
       version,

@@ -26,7 +26,7 @@ export interface SharedState {
 }
 
 /** State that replicas share in Redis, where one is configured; else this process's own. */
-export function openSharedState(config: RedisConfig | undefined, log: Log): SharedState {
+export async function openSharedState(config: RedisConfig | undefined, log: Log): Promise<SharedState> {
   if (config === undefined) {
     return { redis: undefined, quotaStore: new MemoryQuotaStore(), close: () => Promise.resolve() };
   }
@@ -50,7 +50,7 @@ export function openSharedState(config: RedisConfig | undefined, log: Log): Shar
     assumed: ASSUMED_REPLICAS,
     clock,
   });
-  replicas.start();
+  await replicas.start();
   const quotaStore = new RedisQuotaStore({ redis, replicas, leaseMs: LEASE_MS, maxArrears: MAX_ARREARS, clock });
   return {
     redis,

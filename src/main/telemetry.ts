@@ -21,12 +21,12 @@ export function openTelemetry(config: Config, tenants: TenantDirectory, log: Log
       metrics.breakerChanged(account, region, state);
       log.warn(`the breaker is now ${state}`, { account, region });
     },
-    limitRemaining: metrics.limitRemaining,
+    limitRemaining: (account, limit, remaining) => metrics.limitRemaining(account, limit, remaining),
     setAside: (what, milliseconds) => log.warn(asideMessage(what), { ...what, milliseconds: Math.round(milliseconds) }),
-    queueLength: metrics.queueLength,
-    queueWaited: metrics.queueWaited,
-    roundTrip: metrics.roundTrip,
-    retried: metrics.retried,
+    queueLength: (priority, length) => metrics.queueLength(priority, length),
+    queueWaited: (priority, milliseconds) => metrics.queueWaited(priority, milliseconds),
+    roundTrip: (region, method, milliseconds) => metrics.roundTrip(region, method, milliseconds),
+    retried: (reason) => metrics.retried(reason),
     hedged: () => metrics.retried('HEDGED'),
   };
   return {
