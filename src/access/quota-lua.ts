@@ -169,7 +169,10 @@ if isOpen or not onlyOpen then
   for index = 9, #ARGV, 2 do
     local quota, amount = ARGV[index], tonumber(ARGV[index + 1])
     if quota == 'tokens_per_minute' then correctTokens(amount) end
-    if quota == 'usd_per_day' and leaseDay == state.day then state.spent = state.spent + nanoUsed - amount end
+    if quota == 'usd_per_day' and leaseDay == state.day then
+      -- Where Redis has begun anew without this reservation, there is nothing to take it from.
+      state.spent = math.max(0, state.spent + nanoUsed - amount)
+    end
   end
   save()
 end

@@ -1,18 +1,9 @@
 import { ErrorReply } from '@redis/client';
 import type { Secret } from '../completion/secret.ts';
 import { newClient, type RedisAddress, type RedisClient, type RedisReply, readAddress } from './client.ts';
+import type { RedisClock } from './clock.ts';
 import { codeOf, RedisUnavailable } from './errors.ts';
 import type { LuaScript } from './script.ts';
-
-/** Time and chance, handed in. Milliseconds. */
-export interface RedisClock {
-  /** Never goes backwards. */
-  now(): number;
-  /** Uniform in [0, 1). */
-  random(): number;
-  /** Runs once after so many milliseconds; the returned function calls it off. */
-  after(milliseconds: number, run: () => void): () => void;
-}
 
 export interface RedisConnectionOptions {
   /** `redis://USER:PASSWORD@HOST:PORT/DATABASE`, or `rediss://` for TLS. */

@@ -1,4 +1,5 @@
-import type { RedisClock, RedisConnection } from './connection.ts';
+import type { RedisClock } from './clock.ts';
+import type { RedisConnection } from './connection.ts';
 import { ignoreUnavailable } from './errors.ts';
 import { luaScript } from './script.ts';
 

@@ -423,6 +423,17 @@ describe('when Redis is back', () => {
     assert.equal(await a.refusal(limits, { tokens: 0, usd: 1 }), 'usd_per_day');
   });
 
+  it('empty, it gives back no more than it has taken', async () => {
+    const limits = { usdPerDay: 10 };
+    const open = await a.reserve(limits, { tokens: 0, usd: 9 });
+    await lose();
+    await find();
+    await b.reserve(limits, { tokens: 0, usd: 1 });
+    await open.settle(NOTHING_USED);
+    assert.equal(await b.refusal(limits, { tokens: 0, usd: 10 }), undefined);
+    assert.equal(await b.refusal(limits, { tokens: 0, usd: 1 }), 'usd_per_day');
+  });
+
   it('empty, it is told which concurrent calls are under way', async () => {
     const limits = { concurrentRequests: 2 };
     const held = await a.reserve(limits);

@@ -1,4 +1,4 @@
-import type { RedisClock } from '../../src/redis/connection.ts';
+import type { RedisClock } from '../../src/redis/clock.ts';
 
 interface Timer {
   readonly at: number;
