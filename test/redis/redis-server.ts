@@ -19,10 +19,12 @@ const ATTEMPTS = 3;
 
 export class RedisServer {
   readonly port: number;
+  readonly #command: string;
   readonly #args: readonly string[];
   #process: ChildProcess;
 
-  private constructor(port: number, args: readonly string[], process: ChildProcess) {
+  private constructor(command: string, port: number, args: readonly string[], process: ChildProcess) {
+    this.#command = command;
     this.port = port;
     this.#args = args;
     this.#process = process;
@@ -30,10 +32,11 @@ export class RedisServer {
 
   /** Starts one that keeps nothing on disk. @param args further arguments, such as `--requirepass` */
   static async start(...args: string[]): Promise<RedisServer> {
+    const command = findOrInstall();
     for (let attempt = 1; ; attempt++) {
       const port = await freePort();
       try {
-        return new RedisServer(port, args, await launch(port, args));
+        return new RedisServer(command, port, args, await launch(command, port, args));
       } catch (error) {
         if (attempt === ATTEMPTS) throw error;
       }
@@ -56,7 +59,7 @@ export class RedisServer {
   /** Starts it again, empty, where it was. */
   async restart(): Promise<void> {
     await this.kill();
-    this.#process = await launch(this.port, this.#args);
+    this.#process = await launch(this.#command, this.port, this.#args);
   }
 
   /** Lets it hang: the kernel still takes connections and bytes for it, and nothing answers. */
@@ -84,10 +87,10 @@ export async function quiet(connection: RedisConnection): Promise<void> {
   while (connection.pending > 0);
 }
 
-async function launch(port: number, args: readonly string[]): Promise<ChildProcess> {
+async function launch(command: string, port: number, args: readonly string[]): Promise<ChildProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'relay-redis-'));
   const server = spawn(
-    binary(),
+    command,
     ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder, ...args],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
@@ -110,7 +113,7 @@ async function launch(port: number, args: readonly string[]): Promise<ChildProce
   throw new Error(`redis-server did not start:\n${told.join('\n')}`);
 }
 
-function binary(): string {
+function findOrInstall(): string {
   const found = onPath();
   if (found !== undefined) return found;
   install();
