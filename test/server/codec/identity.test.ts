@@ -1,40 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { loadSync } from '@grpc/proto-loader';
 import fc from 'fast-check';
 import { RelayError } from '../../../src/completion/errors.ts';
-import { compilePlans } from '../../../src/server/codec/compile.ts';
-import type { MessagePlan } from '../../../src/server/codec/plan.ts';
-import { JsonDecoder } from '../../../src/server/codec/to-json.ts';
-import { NO_REQUIREMENTS } from '../../../src/server/codec/requirements.ts';
-import { objectText } from '../../../src/server/codec/object-text.ts';
-import { WireEncoder } from '../../../src/server/codec/to-wire.ts';
-import { WireWriter } from '../../../src/server/codec/wire-writer.ts';
-import { PROTO_ROOT } from '../../../src/server/proto-root.ts';
 import { canonical } from '../../completion/lossless.ts';
-
-const plans = compilePlans(
-  loadSync('claude/relay/v1/relay_service.proto', { includeDirs: [PROTO_ROOT], keepCase: true }),
-  'claude.relay.v1',
-);
-
-function plan(name: string): MessagePlan {
-  const found = plans.get(name);
-  assert.ok(found, name);
-  return found;
-}
-
-function toWire(name: string, json: string): Buffer {
-  const out = new WireWriter();
-  assert.ok(new WireEncoder(out, json).root(plan(name)), json);
-  return out.finish();
-}
-
-function toJson(name: string, wire: Buffer): string {
-  const decoder = new JsonDecoder(wire, NO_REQUIREMENTS);
-  return objectText(plan(name), decoder.root(plan(name)));
-}
+import { plan, toJson, toWire } from './support.ts';
 
 function assertIdentity(name: string, json: string): void {
   assert.equal(canonical(toJson(name, toWire(name, json))), canonical(json));
@@ -61,25 +31,49 @@ const odd = fc.oneof(
   ),
 );
 const text = fc.string({ unit: 'grapheme' }).map((value) => JSON.stringify(value));
-const known = fc.constantFrom(
-  ...['type', 'text', 'id', 'name', 'input', 'content', 'citations', 'signature', 'thinking', 'extra', 'other', 'list'],
-  ...[
-    'usage',
-    'stop_reason',
-    'tool_use_id',
-    'caller',
-    'cache_control',
-    'index',
-    'is_error',
-    '__proto__',
-    'constructor',
-  ],
-);
+const KNOWN = [
+  'type',
+  'text',
+  'id',
+  'name',
+  'input',
+  'content',
+  'citations',
+  'signature',
+  'thinking',
+  'extra',
+  'other',
+  'list',
+  'usage',
+  'stop_reason',
+  'tool_use_id',
+  'caller',
+  'cache_control',
+  'index',
+  'is_error',
+  '__proto__',
+  'constructor',
+];
+const known = fc.constantFrom(...KNOWN);
 const key = fc.oneof(known, fc.string());
-const kinds = fc.constantFrom(
-  ...['text', 'thinking', 'tool_use', 'tool_result', 'server_tool_use', 'web_search_tool_result', 'image', 'document'],
-  ...['code_execution_tool_result', 'redacted_thinking', 'hologram', 'other', 'list', 'custom', 'container_upload'],
-);
+const KINDS = [
+  'text',
+  'thinking',
+  'tool_use',
+  'tool_result',
+  'server_tool_use',
+  'web_search_tool_result',
+  'image',
+  'document',
+  'code_execution_tool_result',
+  'redacted_thinking',
+  'hologram',
+  'other',
+  'list',
+  'custom',
+  'container_upload',
+];
+const kinds = fc.constantFrom(...KINDS);
 
 /** An object of the API as it may come tomorrow: required members there, any others of any shape, in any order. */
 function object(required: Record<string, fc.Arbitrary<string>>): fc.Arbitrary<string> {
