@@ -25,6 +25,7 @@ async function serve(options: { readonly config?: string }): Promise<void> {
   const config = loadOrExplain(path);
   if (config === undefined) return;
   const log = createLog({ level: config.log.level });
+  flushOnCrash(log);
   const relay = await startRelay(config, log, VERSION).catch((thrown: unknown) => {
     log.error('the relay could not start', { error: describeError(thrown) });
     log.flush();
@@ -41,6 +42,14 @@ async function serve(options: { readonly config?: string }): Promise<void> {
   );
   const stopWatching = reloadOnChange(path, config, relay, log);
   drainOnSignal(relay, log, stopWatching);
+}
+
+/** Lines wait a moment to be written together; those that tell of a crash must not be lost in it. */
+function flushOnCrash(log: Log): void {
+  process.on('uncaughtExceptionMonitor', (thrown, origin) => {
+    log.error('crashed', { origin, error: describeError(thrown) });
+    log.flush();
+  });
 }
 
 function loadOrExplain(path: string | undefined): Config | undefined {
