@@ -30,6 +30,9 @@ export interface DispatcherOptions {
   readonly lease: LeaseSurroundings;
 }
 
+/** Until when a region is out of the question for a call; 0 where it is not. */
+type Until = (region: string) => number;
+
 const NOTHING: ReadonlySet<string> = new Set();
 
 /** Gives each call an endpoint: at once where one is free, else when its turn comes, within its deadline. */
@@ -66,9 +69,10 @@ export class Dispatcher {
 
   /** Whether an endpoint that the call has not been sent to could take it now. */
   elsewhere(call: RoutedCall): boolean {
-    const { router, selection } = this.#options;
+    const { router, selection, overloads } = this.#options;
     const route = router.route(call);
-    return selection.choose(route.lane, this.#wish(call, route, true)) !== undefined;
+    const wish = this.#wish(call, route, true, (region) => overloads.until(region, call.model));
+    return selection.choose(route.lane, wish) !== undefined;
   }
 
   /** Serves those who wait, as far as capacity goes. To be called whenever there may be more of it. */
@@ -156,7 +160,7 @@ export class Dispatcher {
     const possible = lane.tiers
       .flatMap((tier) => [...tier.regions.values()])
       .filter((group) => group.alive > 0 && (region === '' || group.name === region));
-    return Math.max(opening, Math.min(...possible.map((group) => overloads.until(group.name, model))));
+    return Math.max(opening, Math.min(...possible.map((group) => overloads.heldUntil(group.name, model))));
   }
 
   #serveWaiting(): void {
@@ -188,15 +192,26 @@ export class Dispatcher {
 
   /** A lease, or the pacers that had no room for the call and now keep what they have for it. */
   #place(call: RoutedCall, route: Route, queued: number): Lease | Pacer[] {
+    const { overloads } = this.#options;
     const misfits: Pacer[] = [];
     const placed =
-      this.#tryPlaces(call, route, queued, this.#wish(call, route, true), misfits) ??
-      (call.elsewhereOnly === true || this.#untried(call)
-        ? undefined
-        : this.#tryPlaces(call, route, queued, this.#wish(call, route, false), misfits));
+      this.#tryBoth(call, route, queued, (region) => overloads.until(region, call.model), misfits) ??
+      (overloads.touches(call.model) && call.elsewhereOnly !== true
+        ? this.#tryBoth(call, route, queued, (region) => overloads.heldUntil(region, call.model), misfits)
+        : undefined);
     if (placed === undefined) return misfits;
     for (const pacer of misfits) pacer.forgetMisfit();
     return placed;
+  }
+
+  /** First where the call has not been, then where it has. */
+  #tryBoth(call: RoutedCall, route: Route, queued: number, until: Until, misfits: Pacer[]): Lease | undefined {
+    return (
+      this.#tryPlaces(call, route, queued, this.#wish(call, route, true, until), misfits) ??
+      (call.elsewhereOnly === true || this.#untried(call)
+        ? undefined
+        : this.#tryPlaces(call, route, queued, this.#wish(call, route, false, until), misfits))
+    );
   }
 
   #untried(call: RoutedCall): boolean {
@@ -216,14 +231,14 @@ export class Dispatcher {
     }
   }
 
-  #wish(call: RoutedCall, route: Route, elsewhere: boolean): Wish {
+  #wish(call: RoutedCall, route: Route, elsewhere: boolean, until: Until): Wish {
     const { overloads } = this.#options;
     return {
       region: route.region,
       only: route.only,
       key: route.key,
       avoid: elsewhere ? (call.attempts?.tried ?? []) : [],
-      overloaded: overloads.touches(call.model) ? (region) => overloads.until(region, call.model) > 0 : undefined,
+      overloaded: overloads.touches(call.model) ? (region) => until(region) > 0 : undefined,
       stream: call.wantsStream,
     };
   }

@@ -171,6 +171,8 @@ export class Lease {
       const { model } = this.#call;
       const milliseconds = overloads.mark(region.name, model, error.retryAfter);
       events.setAside({ kind: 'model', region: region.name, model }, milliseconds);
+      // Said at the door it is no fault of the endpoint. Said within an answer it has broken one.
+      if (error.upstream.status === 200) this.#blameEndpoint(error);
     }
     this.#undecided();
   }

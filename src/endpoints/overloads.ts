@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts';
 
 const FIRST_MS = 1_000;
 const LONGEST_MS = 30_000;
+const COUNT_TO_HOLD = 2;
 /** Marks kept at once; beyond it a 529 is only retried elsewhere. Bounds what invented model names can take. */
 const MOST = 1_000;
 
@@ -15,6 +16,9 @@ interface Mark {
 /**
  * Which models are overloaded in which regions (HTTP 529). It is the model's capacity there that is short, for every
  * account alike, and no account's nor endpoint's fault (reference: peers 3.9), so nothing else is set aside.
+ *
+ * Calls go to other regions from the first 529 on. But where there is none it may have been a stray one, for which nobody
+ * else should wait: calls are held back only when the next 529 comes after the mark had ended, and no answer in between.
  */
 export class Overloads {
   readonly #clock: Clock;
@@ -68,6 +72,12 @@ export class Overloads {
   until(region: string, model: string): number {
     const until = this.#byModel.get(model)?.get(region)?.until ?? 0;
     return until > this.#clock.now() ? until : 0;
+  }
+
+  /** Until when not even calls that could go nowhere else are sent there; 0 when they are. */
+  heldUntil(region: string, model: string): number {
+    const mark = this.#byModel.get(model)?.get(region);
+    return mark !== undefined && mark.count >= COUNT_TO_HOLD ? this.until(region, model) : 0;
   }
 
   active(): { region: string; model: string; milliseconds: number }[] {

@@ -63,10 +63,14 @@ function mayRetry(call: RoutedCall, { scope }: RelayError, { budget, elsewhere }
   return isLeft ? budget.allowsRetries : budget.withdraw();
 }
 
-/** What is set aside for a failure the pool keeps calls from, and waits for it where it must: only endpoints are waited for here. */
+/**
+ * What is limited or refused the pool keeps calls from, and waits for it where it must. What fails or is overloaded is left
+ * at once where another endpoint can take the call, and else given time.
+ */
 function delayMs(call: RoutedCall, failure: RelayError, retries: number, options: RetryOptions): number {
-  if (failure.scope === 'limit' || failure.scope === 'model' || failure.scope === 'credential') return 0;
-  if (failure.scope === 'endpoint' && options.elsewhere(call)) return 0;
+  const { scope } = failure;
+  if (scope === 'limit' || scope === 'credential') return 0;
+  if ((scope === 'endpoint' || scope === 'model') && options.elsewhere(call)) return 0;
   return failure.retryAfter ?? backoffMs(options, retries, options.clock.random());
 }
 

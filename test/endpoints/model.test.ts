@@ -124,6 +124,7 @@ class World {
   readonly #service;
   readonly #breakers = new Map<string, string>();
   readonly #until = new Map<string, number>();
+  readonly #overloads = new Map<string, { until: number; count: number }>();
 
   constructor(t: TestContext) {
     this.clock = new FakeClock(t.mock.timers);
@@ -178,8 +179,15 @@ class World {
     );
     if (trial) assert.equal(underWay.length, 0, `two trials at ${endpoint}`);
     for (const [what, until] of this.#until) {
-      const concerned = [`limit ${organization} ${call.model}`, `model ${region} ${call.model}`, `account ${account}`];
+      const concerned = [`limit ${organization} ${call.model}`, `account ${account}`];
       if (concerned.includes(what)) assert.ok(at >= until, `${what} is set aside until ${until}, and it is ${at}`);
+    }
+    const overload = this.#overloads.get(`${region} ${call.model}`);
+    if (overload !== undefined && overload.count > 1) {
+      assert.ok(
+        at >= overload.until,
+        `${call.model} is overloaded in ${region} until ${overload.until}, and it is ${at}`,
+      );
     }
     this.waiting.delete(call.id);
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
@@ -196,6 +204,8 @@ class World {
       ended: false,
       end: (how, retryAfter) => {
         sent.ended = true;
+        const overload = this.#overloads.get(`${region} ${call.model}`);
+        if (overload !== undefined && (how === 'fine' || how === 'broken')) overload.count = 0;
         if (how === 'fine') resolve(answer({ outcome: 'delivered', usage: {} }));
         else if (how === 'broken') {
           resolve(held.reply);
@@ -220,7 +230,7 @@ class World {
     if (how === 'unavailable') return unavailable();
     if (how === 'caller error') return new RelayError('INVALID_REQUEST', 'bad');
     if (how === 'overloaded') {
-      this.#setAside(`model ${region} ${model}`, 1_000);
+      this.#overload(`${region} ${model}`);
       return overloaded();
     }
     if (how === 'refused') {
@@ -229,6 +239,13 @@ class World {
     }
     this.#setAside(`limit ${organization} ${model}`, retryAfter);
     return rateLimited(retryAfter);
+  }
+
+  #overload(what: string): void {
+    const now = this.clock.now();
+    const before = this.#overloads.get(what) ?? { until: 0, count: 0 };
+    const count = before.until > now ? before.count : before.count + 1;
+    this.#overloads.set(what, { until: Math.max(before.until, now + 1_000 * 2 ** (count - 1)), count });
   }
 
   #setAside(what: string, milliseconds: number): void {

@@ -139,6 +139,38 @@ test('a 529 sets aside the model in that region, for every account, and nothing 
   assert.deepEqual(pool.snapshot().overloaded, [{ region: 'us', model: 'claude-opus-5', milliseconds: 1000 }]);
 });
 
+test('a stray 529 holds nobody up where there is no other region', async (t) => {
+  const outcomes = [overloaded()];
+  const { once, sent } = setUp(t, [fakeAccount('a'), fakeAccount('b')], async () => {
+    const failure = outcomes.pop();
+    if (failure !== undefined) throw failure;
+    return answer();
+  });
+  assert.equal((await sendMany(once, 4)).length, 1);
+  assert.equal(sent.length, 4);
+});
+
+test('a model that goes on being overloaded everywhere is left alone for longer and longer', async (t) => {
+  let isOverloaded = true;
+  const sentAt: number[] = [];
+  const { once, clock } = setUp(t, [fakeAccount('a')], async () => {
+    sentAt.push(clock.now());
+    if (isOverloaded) throw overloaded();
+    return answer();
+  });
+  await sendMany(once, 1);
+  await clock.pass(1_000);
+  await sendMany(once, 1);
+  const waiting = once(fakeCall());
+  await clock.pass(1_999);
+  assert.deepEqual(sentAt, [0, 1_000]);
+  isOverloaded = false;
+  await clock.pass(1);
+  await waiting;
+  await sendMany(once, 3);
+  assert.deepEqual(sentAt, [0, 1_000, 3_000, 3_000, 3_000, 3_000]);
+});
+
 test('a refused key takes its account out, and a key that was renewed comes back by itself', async (t) => {
   let valid = false;
   const upstream: Upstream = async (endpoint) => {
@@ -205,6 +237,19 @@ test('189 error events at the head of streams in a row open the breaker, and not
   assert.equal(sent.length, 5);
   assert.equal(errors.at(-1)?.reason, 'UPSTREAM_UNAVAILABLE');
   assert.ok((errors.at(-1)?.retryAfter ?? 0) > 9_000);
+});
+
+test('overload that is told inside an answer counts against the endpoint, overload told at the door does not', async (t) => {
+  for (const [status, state] of [
+    [200, 'open'],
+    [529, 'closed'],
+  ] as const) {
+    const failure = new RelayError('UPSTREAM_OVERLOADED', 'overloaded', { upstream: { status } });
+    const { once, pool } = setUp(t, [fakeAccount('a')], async () => stream([START], failure));
+    await sendMany(once, 5);
+    assert.equal(pool.snapshot().endpoints[0]?.breaker, state);
+    t.mock.timers.reset();
+  }
 });
 
 test('streams that break after content open the breaker too', async (t) => {
