@@ -9,7 +9,9 @@ const [major = 0] = process.versions.node.split('.').map(Number);
 if (major < 24) {
   const folder = fileURLToPath(new URL('../node_modules/node/', import.meta.url));
   if (!existsSync(`${folder}package.json`)) {
-    console.error(`claude-relay: Node ${process.versions.node} is too old for the sources, and the dev dependency "node" is missing.`);
+    console.error(
+      `claude-relay: Node ${process.versions.node} is too old for the sources, and the dev dependency "node" is missing.`,
+    );
     console.error('Run "npm install" (with dev dependencies) first, or use Node 24.');
     process.exit(1);
   }

@@ -20,6 +20,7 @@ interface Seen {
   readonly input_tokens: number;
   readonly output_tokens: number;
   readonly attempts: number;
+  readonly cache_status: string;
   readonly events: number;
   readonly relay: readonly number[];
   readonly last: string;
@@ -103,7 +104,13 @@ for (const [language, source] of SOURCES) {
       assert.equal(attempts, 1);
     });
 
-    test('accumulates a stream to the same text', () => {
+    test('gets the same answer to the same question again, from the cache', () => {
+      const { text, cache_status } = of('cached');
+      assert.equal(text, of('unary').text);
+      assert.equal(cache_status, 'CACHE_STATUS_HIT');
+    });
+
+    test('accumulates a stream that it wants fresh to the same text', () => {
       const { text, events, relay: withInfo, last } = of('stream');
       assert.equal(text, of('unary').text);
       assert.ok(events > 5, `only ${events} events came`);
@@ -173,7 +180,7 @@ for (const [language, source] of SOURCES) {
       const lines = relay.log.map((line) => JSON.parse(line) as { msg: string; status: string });
       const counts: Record<string, number> = {};
       for (const { msg, status } of lines) if (msg === 'call') counts[status] = (counts[status] ?? 0) + 1;
-      assert.deepEqual(counts, { OK: 7, INVALID_ARGUMENT: 1, NOT_FOUND: 1, DEADLINE_EXCEEDED: 1, CANCELLED: 1 });
+      assert.deepEqual(counts, { OK: 8, INVALID_ARGUMENT: 1, NOT_FOUND: 1, DEADLINE_EXCEEDED: 1, CANCELLED: 1 });
     });
   });
 }

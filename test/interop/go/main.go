@@ -59,6 +59,7 @@ func main() {
 		play func(context.Context) (seen, error)
 	}{
 		{"unary", c.unary},
+		{"cached", c.cached},
 		{"stream", c.stream},
 		{"tool_text", c.toolText},
 		{"tool_value", c.toolValue},
@@ -164,8 +165,21 @@ func (c *client) unary(ctx context.Context) (seen, error) {
 	}, nil
 }
 
+func (c *client) cached(ctx context.Context) (seen, error) {
+	response, err := c.relay.Complete(ctx, c.question())
+	if err != nil {
+		return nil, err
+	}
+	return seen{
+		"text":         textOf(response.GetMessage()),
+		"cache_status": response.GetRelay().GetCacheStatus().String(),
+	}, nil
+}
+
 func (c *client) stream(ctx context.Context) (seen, error) {
-	call, err := c.relay.CompleteStream(ctx, c.question())
+	request := c.question()
+	request.Relay = &relayv1.RelayOptions{Cache: &relayv1.CachePolicy{Mode: relayv1.CacheMode_CACHE_MODE_OFF}}
+	call, err := c.relay.CompleteStream(ctx, request)
 	if err != nil {
 		return nil, err
 	}

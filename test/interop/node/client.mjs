@@ -91,12 +91,17 @@ const CASES = {
       attempts: relay.attempts,
     };
   },
+  async cached() {
+    const { message, relay } = await complete(question);
+    return { text: textOf(message), cache_status: relay.cache_status };
+  },
   async stream() {
+    const uncached = { ...question, relay: { cache: { mode: 'CACHE_MODE_OFF' } } };
     let streamed = '';
     const relay = [];
     let last;
     let count = 0;
-    for await (const event of client.CompleteStream(question, in30s())) {
+    for await (const event of client.CompleteStream(uncached, in30s())) {
       streamed += event.content_block_delta?.delta.text_delta?.text ?? '';
       if (event.relay) relay.push(count);
       last = event.message_stop ? 'message_stop' : 'other';

@@ -69,8 +69,15 @@ def unary():
     }
 
 
+def cached():
+    response = relay.Complete(question(), timeout=30)
+    status = relay_pb2.CacheStatus.Name(response.relay.cache_status)
+    return {"text": text_of(response.message), "cache_status": status}
+
+
 def stream():
-    events = list(relay.CompleteStream(question(), timeout=30))
+    options = relay_pb2.RelayOptions(cache=relay_pb2.CachePolicy(mode=relay_pb2.CACHE_MODE_OFF))
+    events = list(relay.CompleteStream(question(relay=options), timeout=30))
     return {
         "text": "".join(event.content_block_delta.delta.text_delta.text for event in events),
         "events": len(events),
@@ -134,5 +141,5 @@ def cancel():
     raise AssertionError("the call succeeded")
 
 
-for play in (unary, stream, tool_text, tool_value, extra, invalid, not_found, deadline, cancel):
+for play in (unary, cached, stream, tool_text, tool_value, extra, invalid, not_found, deadline, cancel):
     print(json.dumps({"case": play.__name__, **play()}), flush=True)
