@@ -21,6 +21,8 @@ export interface ListenerOptions {
   readonly listen: string;
   /** Plain text without it. */
   readonly tls?: TlsOptions;
+  /** How long a TLS handshake may take, in milliseconds. */
+  readonly handshakeTimeoutMs: number;
   /** Connections at once, handshakes included; further ones are closed. */
   readonly maxConnections: number;
   /** Given every connection that is ready for HTTP/2. */
@@ -30,9 +32,6 @@ export interface ListenerOptions {
   /** Milliseconds on any scale. */
   readonly now: () => number;
 }
-
-/** How long a TLS handshake may take, in milliseconds; over the slowest links it takes a second or two. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 const FULL_AGAIN_MS = 60_000;
 
@@ -75,7 +74,7 @@ export class Listener {
     this.#handshaker = tls === undefined ? undefined : this.#createHandshaker(tls);
   }
 
-  /** Takes no new connections, and ends handshakes under way. Resolves when no connection is left. */
+  /** Takes no new connections; handshakes under way lead nowhere. Resolves when no connection is left. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     await Promise.all(this.#servers.map((server) => new Promise((resolve) => server.close(resolve))));
@@ -114,7 +113,7 @@ export class Listener {
       cert,
       key,
       ALPNProtocols: ['h2'],
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      handshakeTimeout: this.#options.handshakeTimeoutMs,
       ...(clientCa === undefined ? {} : { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
     };
     const server = createTlsServer(options, (socket) => {

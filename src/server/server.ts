@@ -92,6 +92,8 @@ export interface Server {
 }
 
 const NEVER_MS = 2 ** 31 - 1;
+/** Over the slowest links a TLS handshake takes a second or two. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** Makes the server; `start` opens it. */
 export function createServer(options: ServerOptions, dependencies: ServerDependencies): Server {
@@ -127,6 +129,7 @@ export function createServer(options: ServerOptions, dependencies: ServerDepende
   const listener = new Listener({
     listen: options.listen,
     maxConnections,
+    handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
     accept: (socket) => injector.injectConnection(socket),
     now: clock.now,
     full: () => warn(`all ${maxConnections} connections are taken: further ones are refused`),
