@@ -1,10 +1,23 @@
-import type { Settlement, StreamEvent } from './reply.ts';
+import { RelayError } from './errors.ts';
+import type { StreamEvent } from './reply.ts';
+import { type Over, Reader, type Shared } from './shared-reader.ts';
 
-type Outcome = Settlement['outcome'];
+/** What keeps events, and can let go of some. */
+interface Holder {
+  /** Bytes kept. */
+  readonly retained: number;
+  /** Lets go of something; false where everything is needed. */
+  shed(): boolean;
+}
 
-/** Bounds what histories hold in all, so that many long answers under way cannot fill the memory. */
+/**
+ * Bounds what streams keep for their readers in all, so that neither many answers under way nor readers who stall can
+ * fill the memory. Over the bound, whoever keeps most gives up first (longest queue drop: B. Suter et al., "Design
+ * considerations for supporting TCP with per-flow queueing", INFOCOM 1998), so that a few stalled ones cost nobody else.
+ */
 export class HistoryBudget {
   private readonly capacity: number;
+  private readonly holders = new Set<Holder>();
   private used = 0;
 
   /** @param capacity bytes */
@@ -12,41 +25,58 @@ export class HistoryBudget {
     this.capacity = capacity;
   }
 
-  take(bytes: number): boolean {
-    if (this.used + bytes > this.capacity) return false;
+  enter(holder: Holder): void {
+    this.holders.add(holder);
+  }
+
+  leave(holder: Holder): void {
+    this.holders.delete(holder);
+  }
+
+  take(bytes: number): void {
     this.used += bytes;
-    return true;
+    while (this.used > this.capacity && this.largest()?.shed() === true);
   }
 
   give(bytes: number): void {
     this.used -= bytes;
   }
+
+  private largest(): Holder | undefined {
+    let largest: Holder | undefined;
+    for (const holder of this.holders) {
+      if (largest === undefined || holder.retained > largest.retained) largest = holder;
+    }
+    return largest;
+  }
 }
 
-/** What one retained event costs beside its text. */
-const EVENT_OVERHEAD = 64;
+/** What one retained event costs beside its text: its object, its slot and the head of its string. */
+const EVENT_OVERHEAD = 128;
 const TRIM_STEP = 64;
 
 /**
  * One stream of events for several readers. Each reads all of it from the first event, at its own pace; the source is
  * read no faster than the fastest reader reads. What has come is kept for readers who join later, while the budget
- * allows; then nobody can join any more, and only what some reader has not read yet is kept.
+ * allows; then nobody can join any more, and only what some reader has not read yet is kept. Where even that is more than
+ * the budget allows, the slowest reader loses its place, with STREAM_INTERRUPTED: the others must not wait for it.
  */
-export class SharedStream {
+export class SharedStream implements Holder, Shared {
   private readonly source: AsyncIterator<StreamEvent>;
   private readonly budget: HistoryBudget;
   private readonly readers = new Set<Reader>();
   private history: StreamEvent[] = [];
   /** Place in the stream of the first event in `history`. */
   private base = 0;
-  private retained = 0;
   private pulling = false;
   private open = true;
   private end: { readonly error: unknown } | undefined;
+  retained = 0;
 
   constructor(source: AsyncIterable<StreamEvent>, budget: HistoryBudget) {
     this.source = source[Symbol.asyncIterator]();
     this.budget = budget;
+    budget.enter(this);
   }
 
   /** Whether a new reader would get the whole stream. */
@@ -59,17 +89,13 @@ export class SharedStream {
     return this.end !== undefined;
   }
 
-  /**
-   * A reader of the whole stream. `signal` ends its waiting with the signal's reason; `over` is told once how the
-   * reading ended.
-   */
-  read(signal: AbortSignal, over: (outcome: Outcome) => void): AsyncIterableIterator<StreamEvent> {
+  /** A reader of the whole stream. `signal` ends its waiting with the signal's reason. */
+  read(signal: AbortSignal, over: Over): AsyncIterableIterator<StreamEvent> {
     const reader = new Reader(this, signal, over);
     this.readers.add(reader);
     return reader;
   }
 
-  /** The event at a place, `'end'`, or undefined where it has not come. Throws what the source threw. */
   at(place: number): StreamEvent | 'end' | undefined {
     const event = this.history[place - this.base];
     if (event !== undefined) return event;
@@ -78,7 +104,6 @@ export class SharedStream {
     return 'end';
   }
 
-  /** Reads on in the source; readers that wait are woken. */
   pull(): void {
     if (this.pulling || this.end !== undefined) return;
     this.pulling = true;
@@ -86,132 +111,92 @@ export class SharedStream {
       (result) => {
         this.pulling = false;
         if (result.done === true) this.finish(undefined);
-        else this.take(result.value);
+        else if (this.end === undefined) this.take(result.value);
       },
       (error: unknown) => this.finish(error),
     );
   }
 
-  /** Lets go of what no reader needs any more. */
-  trim(): void {
-    if (this.open) return;
-    let needed = Number.POSITIVE_INFINITY;
-    for (const reader of this.readers) needed = Math.min(needed, reader.place);
-    const excess = Math.min(needed - this.base, this.history.length);
-    // In steps: taking single events off the front of a long array would copy it each time.
-    if (excess >= TRIM_STEP || excess === this.history.length) {
-      this.history.splice(0, excess);
-      this.base += excess;
-    }
+  shed(): boolean {
+    const before = this.retained;
+    this.open = false;
+    this.trim(1);
+    if (this.retained < before) return true;
+    const slowest = this.slowest();
+    if (slowest === undefined) return false;
+    slowest.fail(tooSlow());
+    this.trim(1);
+    return this.retained < before;
   }
 
   leave(reader: Reader): void {
     this.readers.delete(reader);
-    this.trim();
+    this.trim(TRIM_STEP);
+    if (this.end !== undefined && this.readers.size === 0) this.budget.leave(this);
+  }
+
+  /** Nobody will read any more: lets go of everything. */
+  close(): void {
+    this.finish(undefined);
   }
 
   private take(event: StreamEvent): void {
     this.history.push(event);
-    if (this.open) {
-      const bytes = event.data.length + EVENT_OVERHEAD;
-      if (this.budget.take(bytes)) this.retained += bytes;
-      else this.closeHistory();
-    }
+    const bytes = sizeOf(event);
+    this.retained += bytes;
+    // First to the readers: what all of them have read is not kept.
     this.wake();
+    this.budget.take(bytes);
+  }
+
+  /** Lets go of what no reader needs any more, in steps: taking single events off a long array would copy it each time. */
+  private trim(step: number): void {
+    if (this.open) return;
+    let needed = Number.POSITIVE_INFINITY;
+    for (const reader of this.readers) needed = Math.min(needed, reader.place);
+    const excess = Math.min(needed - this.base, this.history.length);
+    if (excess >= step || excess === this.history.length) this.release(excess);
+  }
+
+  private release(count: number): void {
+    let bytes = 0;
+    for (let index = 0; index < count; index++) bytes += sizeOf(this.history[index]);
+    this.history.splice(0, count);
+    this.base += count;
+    this.retained -= bytes;
+    this.budget.give(bytes);
   }
 
   private finish(error: unknown): void {
     this.pulling = false;
+    if (this.end !== undefined) return;
     this.end = { error };
-    this.closeHistory();
+    this.open = false;
     this.wake();
+    if (this.readers.size === 0) this.budget.leave(this);
   }
 
-  private closeHistory(): void {
-    this.open = false;
-    this.budget.give(this.retained);
-    this.retained = 0;
+  /** The reader who is furthest behind; one who is but an event behind is about to read it. */
+  private slowest(): Reader | undefined {
+    let slowest: Reader | undefined;
+    for (const reader of this.readers) if (slowest === undefined || reader.place < slowest.place) slowest = reader;
+    return slowest !== undefined && slowest.place + 1 < this.base + this.history.length ? slowest : undefined;
   }
 
   private wake(): void {
     for (const reader of this.readers) reader.wake();
-    this.trim();
+    this.trim(TRIM_STEP);
   }
 }
 
-type Result = IteratorResult<StreamEvent, undefined>;
-
-class Reader implements AsyncIterableIterator<StreamEvent, undefined> {
-  place = 0;
-  private readonly stream: SharedStream;
-  private readonly signal: AbortSignal;
-  private waiting: { resolve: (result: Result) => void; reject: (error: unknown) => void } | undefined;
-  private left = false;
-  private readonly over: (outcome: Outcome) => void;
-  private readonly onAbort = (): void => {
-    const { waiting } = this;
-    this.leave('abandoned');
-    waiting?.reject(this.signal.reason);
-  };
-
-  constructor(stream: SharedStream, signal: AbortSignal, over: (outcome: Outcome) => void) {
-    this.stream = stream;
-    this.over = over;
-    this.signal = signal;
-    signal.addEventListener('abort', this.onAbort, { once: true });
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  next(): Promise<Result> {
-    if (this.signal.aborted) return Promise.reject(asError(this.signal.reason));
-    if (this.left) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve, reject) => {
-      this.waiting = { resolve, reject };
-      this.wake();
-      if (this.waiting !== undefined) this.stream.pull();
-    });
-  }
-
-  return(): Promise<Result> {
-    const { waiting } = this;
-    this.leave('abandoned');
-    waiting?.resolve({ done: true, value: undefined });
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  /** Gives the next event to whoever waits for it, if it is there. */
-  wake(): void {
-    const { waiting } = this;
-    if (waiting === undefined) return;
-    try {
-      const event = this.stream.at(this.place);
-      if (event === undefined) return this.stream.pull();
-      this.waiting = undefined;
-      if (event === 'end') {
-        this.leave('delivered');
-        return waiting.resolve({ done: true, value: undefined });
-      }
-      this.place += 1;
-      waiting.resolve({ done: false, value: event });
-    } catch (thrown) {
-      this.leave('failed');
-      waiting.reject(thrown);
-    }
-  }
-
-  private leave(outcome: Outcome): void {
-    this.waiting = undefined;
-    if (this.left) return;
-    this.left = true;
-    this.signal.removeEventListener('abort', this.onAbort);
-    this.stream.leave(this);
-    this.over(outcome);
-  }
+function sizeOf(event: StreamEvent | undefined): number {
+  return event === undefined ? 0 : event.data.length + EVENT_OVERHEAD;
 }
 
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error('aborted', { cause: reason });
+function tooSlow(): RelayError {
+  return new RelayError(
+    'STREAM_INTERRUPTED',
+    'The answer was shared with faster callers, and more of it waited for this one than is kept. Send the request anew.',
+    { scope: 'none' },
+  );
 }

@@ -111,9 +111,9 @@ class Flight {
       return isLeader ? reply : { ...reply, settled: Promise.resolve({ outcome: 'delivered', usage: {} }) };
     }
     const { promise, resolve } = Promise.withResolvers<Settlement>();
-    const events = this.shared.read(call.signal, (outcome) => {
+    const events = this.shared.read(call.signal, (outcome, error) => {
       over();
-      resolve({ outcome, usage: {} });
+      resolve({ outcome, usage: {}, ...(error !== undefined && { error }) });
     });
     return { ...reply, events, settled: isLeader ? reply.settled : promise };
   }
@@ -130,6 +130,7 @@ class Flight {
     this.callers.delete(call);
     if (this.callers.size > 0 || this.over || this.shared?.ended === true) return;
     this.controller.abort(call.signal.reason);
+    this.shared?.close();
     this.land();
   }
 
