@@ -127,6 +127,38 @@ describe('replay', () => {
     });
   }
 
+  it('keeps members of shapes that no delta has', () => {
+    const odd = ['null', '5', '[1]', '{"a":1}', '""', '"{}"', '"\\ud83d"', 'true', '{}'];
+    for (const value of odd) {
+      for (const block of [
+        `{"type":"text","text":${value}}`,
+        `{"type":"text","text":"a","citations":${value}}`,
+        `{"type":"thinking","thinking":${value},"signature":${value}}`,
+        `{"type":"tool_use","id":"t","name":"n","input":${value}}`,
+      ]) {
+        const message = `{"id":"m","content":[${block}],"usage":{"output_tokens":1}}`;
+        const accumulator = new Accumulator();
+        for (const event of replay(message)) accumulator.add(event);
+        assert.equal(accumulator.finish(), message);
+      }
+    }
+  });
+
+  it('tells input that was no JSON as it was streamed', () => {
+    const message = '{"content":[{"type":"tool_use","input":"{\\"a\\": oops"}],"usage":{}}';
+    const deltas = [...replay(message)].filter(({ type }) => type === 'content_block_delta').map(({ data }) => data);
+    assert.deepEqual(deltas, [
+      '{"type":"content_block_delta","index":0,"delta":{"type":"input_json_delta","partial_json":"{\\"a\\": oops"}}',
+    ]);
+  });
+
+  it('is an upstream failure where there is no Message to tell', () => {
+    for (const text of ['', '[]', '{"content":5}', '{"content":[5]}', '{"content":[{}]', 'null']) {
+      assert.throws(() => [...replay(text)], { reason: 'UPSTREAM_UNAVAILABLE' }, text);
+    }
+    assert.equal([...replay('{"content":null}')].length, 3);
+  });
+
   it('is undone by accumulating, for any content', () => {
     const block = fc.oneof(
       fc.record({ type: fc.constant('text'), text: fc.string({ unit: 'grapheme' }) }),
