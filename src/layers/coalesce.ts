@@ -1,7 +1,9 @@
 import type { Call } from '../completion/call.ts';
+import { RelayError } from '../completion/errors.ts';
 import type { Reply, Settlement } from '../completion/reply.ts';
 import type { Layer, Service } from '../completion/service.ts';
 import { type HistoryBudget, SharedStream } from '../completion/shared-stream.ts';
+import type { RelayInfoTrace } from '../completion/trace.ts';
 
 export interface CoalesceOptions {
   /** Equal keys mean equal requests that may share one answer; undefined: this call shares with nobody. */
@@ -19,40 +21,43 @@ export interface CoalesceOptions {
 export function coalesce({ keyOf, history, now }: CoalesceOptions): Layer {
   return (next) => {
     const flights = new Map<string, Flight>();
-    return (call) => {
+    const share: Service = (call) => {
       const key = keyOf(call);
       if (key === undefined) return next(call);
       const under = flights.get(key);
       if (under?.joinable === true) {
         call.trace.cacheStatus = 'COALESCED';
-        return under.join(call, now);
+        return under.join(call, now, share);
       }
       const flight = new Flight(next, call, history, () => {
         if (flights.get(key) === flight) flights.delete(key);
       });
       flights.set(key, flight);
-      return flight.join(call, now);
+      return flight.join(call, now, share);
     };
+    return share;
   };
 }
 
-/** One call to the next service on behalf of several callers. The first one leads: its trace tells what happened. */
+/** One call to the next service on behalf of several callers. It is told of, and counted, with the first who is answered. */
 class Flight {
   private readonly controller = new AbortController();
   private readonly callers = new Set<Call>();
-  private readonly leader: Call;
   private readonly landed: () => void;
   private readonly reply: Promise<Reply>;
+  private readonly trace: RelayInfoTrace;
   private shared: SharedStream | undefined;
+  private counted = false;
   private over = false;
 
-  constructor(next: Service, leader: Call, history: HistoryBudget, landed: () => void) {
-    this.leader = leader;
+  constructor(next: Service, first: Call, history: HistoryBudget, landed: () => void) {
     this.landed = landed;
-    this.callers.add(leader);
+    this.trace = { ...first.trace };
+    this.callers.add(first);
     const { callers } = this;
     const call: Call = {
-      ...leader,
+      ...first,
+      trace: this.trace,
       signal: this.controller.signal,
       // Waiting is worth while as long as any caller waits.
       get deadline() {
@@ -79,10 +84,13 @@ class Flight {
     return !this.over && !this.controller.signal.aborted && this.shared?.joinable !== false;
   }
 
-  async join(call: Call, now: () => number): Promise<Reply> {
+  /** `again` takes the call anew where the flight ran out of time that this caller still has. */
+  async join(call: Call, now: () => number, again: Service): Promise<Reply> {
     this.callers.add(call);
     const left = Promise.withResolvers<never>();
     const onAbort = (): void => {
+      this.callers.delete(call);
+      this.tell(call, now, this.callers.size === 0);
       this.leave(call);
       left.reject(call.signal.reason);
     };
@@ -90,40 +98,60 @@ class Flight {
     call.signal.addEventListener('abort', onAbort, { once: true });
     try {
       const reply = await Promise.race([this.reply, left.promise]);
-      this.tell(call, now);
-      return this.shareOf(reply, call, onAbort);
+      if (call.signal.aborted) throw call.signal.reason;
+      return this.shareOf(reply, call, now);
     } catch (thrown) {
-      call.signal.removeEventListener('abort', onAbort);
       this.callers.delete(call);
+      if (call.signal.aborted) throw thrown;
+      if (ranOut(thrown) && now() < call.deadline) {
+        call.trace.cacheStatus = this.trace.cacheStatus;
+        return again(call);
+      }
+      this.tell(call, now, true);
       throw thrown;
+    } finally {
+      call.signal.removeEventListener('abort', onAbort);
     }
   }
 
-  /** The caller's own view of the reply. Usage is told to the leader alone, so that it is counted once. */
-  private shareOf(reply: Reply, call: Call, onAbort: () => void): Reply {
-    const isLeader = call === this.leader;
-    const over = (): void => {
-      call.signal.removeEventListener('abort', onAbort);
-      this.leave(call);
-    };
+  /** The caller's own view of the reply. Usage is told to the first alone, so that it is counted once. */
+  private shareOf(reply: Reply, call: Call, now: () => number): Reply {
+    const isFirst = this.tell(call, now, true);
     if (reply.kind === 'whole' || this.shared === undefined) {
-      over();
-      return isLeader ? reply : { ...reply, settled: Promise.resolve({ outcome: 'delivered', usage: {} }) };
+      this.leave(call);
+      return isFirst ? reply : { ...reply, settled: Promise.resolve({ outcome: 'delivered', usage: {} }) };
     }
-    const { promise, resolve } = Promise.withResolvers<Settlement>();
+    const { promise: read, resolve } = Promise.withResolvers<Settlement>();
     const events = this.shared.read(call.signal, (outcome, error) => {
-      over();
+      this.leave(call);
       resolve({ outcome, usage: {}, ...(error !== undefined && { error }) });
     });
-    return { ...reply, events, settled: isLeader ? reply.settled : promise };
+    return { ...reply, events, settled: isFirst ? this.counting(call, read, reply.settled) : read };
   }
 
-  /** What a follower's caller is told of the flight; its own waiting counts as upstream time, not as overhead. */
-  private tell({ trace }: Call, now: () => number): void {
-    if (trace === this.leader.trace) return;
-    const { account, region, upstreamRequestId, upstreamStatus, timeToFirstByte, simulated } = this.leader.trace;
-    Object.assign(trace, { account, region, upstreamRequestId, upstreamStatus, timeToFirstByte, simulated });
-    trace.upstreamTime = now() - trace.startedAt;
+  /** What the flight came to, and how its first caller's own reading ended. */
+  private async counting(call: Call, read: Promise<Settlement>, flown: Promise<Settlement>): Promise<Settlement> {
+    const [reading, settlement] = [await read, await flown];
+    this.tellAll(call);
+    return reading.outcome === 'delivered' ? settlement : { ...reading, usage: settlement.usage };
+  }
+
+  /** Tells a caller of the flight; whether he is the first, with whom it is counted. The others waited for it as for an upstream. */
+  private tell(call: Call, now: () => number, mayCount: boolean): boolean {
+    if (mayCount && !this.counted) {
+      this.counted = true;
+      this.tellAll(call);
+      return true;
+    }
+    const { account, region, upstreamRequestId, upstreamStatus, timeToFirstByte, simulated } = this.trace;
+    Object.assign(call.trace, { account, region, upstreamRequestId, upstreamStatus, timeToFirstByte, simulated });
+    call.trace.upstreamTime = now() - call.trace.startedAt;
+    return false;
+  }
+
+  private tellAll({ trace }: Call): void {
+    const { startedAt } = trace;
+    Object.assign(trace, this.trace, { startedAt });
   }
 
   private leave(call: Call): void {
@@ -139,4 +167,9 @@ class Flight {
     this.over = true;
     this.landed();
   }
+}
+
+/** Whether time was up: the flight may have been given no more of it than its first caller had. */
+function ranOut(thrown: unknown): boolean {
+  return thrown instanceof RelayError && thrown.reason === 'DEADLINE_EXCEEDED';
 }
