@@ -1,10 +1,20 @@
 /** Tools that the API runs itself: what they find is no function of the request (messages-api 1.6, "Runs"). */
 const SERVER_TOOL = /"type"\s*:\s*"(?:web_search|web_fetch|code_execution|tool_search_tool|advisor|mcp_toolset)/;
-/** Members of requests that name state which the upstream keeps. */
-const UPSTREAM_STATE = /"(?:mcp_servers|thread|container|fallback_credit_token|context_management)"\s*:/;
+/** Members of requests that name state which the upstream keeps; and tools, in a shape that the proto does not know. */
+const UPSTREAM_STATE = /"(?:mcp_servers|thread|container|fallback_credit_token|context_management|tools)"\s*:/;
+const ASCII_ESCAPE = /\\u00([0-7][0-9a-f])/gi;
 
-/** Whether the answer follows from the request alone, by the JSON texts of its members. */
+/**
+ * Whether the answer follows from the request alone, by the JSON texts of its members. In doubt it does not: an answer
+ * too many is paid for, rather than one that is another's given away.
+ */
 export function isSelfContained(text: (field: string) => string | undefined): boolean {
-  if (text('container') !== undefined || SERVER_TOOL.test(text('tools') ?? '')) return false;
-  return !UPSTREAM_STATE.test(text('extra') ?? '');
+  if (text('container') !== undefined || SERVER_TOOL.test(spelledOut(text('tools')))) return false;
+  return !UPSTREAM_STATE.test(spelledOut(text('extra')));
+}
+
+/** JSON whose escapes hide no name. */
+function spelledOut(json = ''): string {
+  if (!json.includes('\\u')) return json;
+  return json.replace(ASCII_ESCAPE, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { codec, serialize, SMALL } from './support.ts';
+
+function isSelfContained(more: object): boolean {
+  return codec.decodeRequest('messages', serialize('CompleteRequest', { ...SMALL, ...more })).selfContained;
+}
+
+describe('an answer follows from the request alone', () => {
+  it('where the request has texts, and tools of the caller’s own', () => {
+    assert.ok(isSelfContained({}));
+    assert.ok(
+      isSelfContained({ tools: [{ custom: { name: 'web_search', input_schema: { text: '{"type":"object"}' } } }] }),
+    );
+    assert.ok(isSelfContained({ tools: [{ anthropic: { type: 'bash_20250124', name: 'bash' } }] }));
+    assert.ok(isSelfContained({ extra: { text: '{"x":"\\u0074hread"}' } }));
+  });
+
+  it('but not where tools run upstream', () => {
+    assert.ok(!isSelfContained({ tools: [{ anthropic: { type: 'web_search_20260318', name: 'web_search' } }] }));
+    for (const type of ['web_fetch_20260309', '\\u0077eb_search_20260318', 'code_ex\\u0065cution_20260521']) {
+      assert.ok(!isSelfContained({ tools: [{ other: { text: `{"name":"n" , "typ\\u0065" : "${type}"}` } }] }), type);
+    }
+    assert.ok(!isSelfContained({ extra: { text: '{"tools":"all"}' } }));
+  });
+
+  it('but not where it names state that the upstream keeps', () => {
+    assert.ok(!isSelfContained({ container: { id: 'c' } }));
+    for (const extra of ['{"container":"c"}', '{"thr\\u0065ad":{"id":"t"}}', '{ "mcp_servers" : [] }']) {
+      assert.ok(!isSelfContained({ extra: { text: extra } }), extra);
+    }
+    assert.ok(!isSelfContained({ extra: { value: { structValue: { fields: { thread: { stringValue: 't' } } } } } }));
+  });
+});
