@@ -75,7 +75,7 @@ describe('a region that goes dark', () => {
 });
 
 test('a region that is ten times slower and fails every third call loses its traffic, and callers lose nothing', async () => {
-  const options = { latency: parseLatency('20ms~5ms') };
+  const options = { latency: parseLatency('40ms~10ms') };
   await using us = await startRegion(options);
   await using eu = await startRegion(options);
   await using relay = await startPooled({ accounts: ['a', 'b'].map((name) => account(name, { us, eu })) });
@@ -83,16 +83,17 @@ test('a region that is ten times slower and fails every third call loses its tra
     (countBy(outcomes, (outcome) => outcome.relay.region ?? '')['us'] ?? 0) / outcomes.length;
   const round = async (): Promise<readonly Outcome[]> => {
     const rounds: Outcome[] = [];
-    for (let turn = 0; turn < 10; turn++) rounds.push(...(await all(10, () => relay.stream(ask()))));
+    // Few at a time: a fast region that is busy enough is no better than a slow one.
+    for (let turn = 0; turn < 20; turn++) rounds.push(...(await all(4, () => relay.stream(ask()))));
     return rounds;
   };
   const before = share(await round());
-  assert.ok(before > 0.3 && before < 0.7, `${before} of the traffic went there while both were alike`);
+  assert.ok(before > 0.2 && before < 0.8, `${before} of the traffic went there while both were alike`);
 
   us.setSlowdown(10);
   us.setFaults(parseFaults('500:rate=0.3'));
   const atOnce = await round();
   const settled = await round();
-  assert.deepEqual(statuses([...atOnce, ...settled]), { OK: 200 });
-  assert.ok(share(settled) < 0.25, `${share(settled)} of the traffic still goes there`);
+  assert.deepEqual(statuses([...atOnce, ...settled]), { OK: 160 });
+  assert.ok(share(settled) < before / 2, `${share(settled)} of the traffic still goes there`);
 });

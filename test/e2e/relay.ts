@@ -271,11 +271,16 @@ export function byAccount(records: Iterable<RequestRecord>): Readonly<Record<str
   return countBy(messages, ({ key }) => key.replace(/^key-/, ''));
 }
 
+/** So long may what a test waits for take on a busy machine, in milliseconds, before it will never come. */
+const PATIENCE_MS = 30_000;
+
 /** Resolves with what `read` gives once it satisfies the predicate; asks again and again meanwhile. */
 export async function until<T>(read: () => T | Promise<T>, satisfies: (value: T) => boolean): Promise<T> {
+  const end = performance.now() + PATIENCE_MS;
   for (;;) {
     const value = await read();
     if (satisfies(value)) return value;
+    if (performance.now() > end) throw new Error(`it never came true; last seen: ${JSON.stringify(value)}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
