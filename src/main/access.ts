@@ -8,7 +8,8 @@ import type { Call } from '../completion/call.ts';
 import { priceBook } from '../completion/price.ts';
 import type { Usage } from '../completion/usage.ts';
 import type { TenantConfig } from '../config/sections/tenants.ts';
-import type { Peer, Screen } from '../server/edge-call.ts';
+import type { Screen } from '../server/edge-call.ts';
+import type { Peer } from '../server/peer.ts';
 import type { Authenticate } from '../server/relay-service.ts';
 
 /** Signatures that one tenant may send within the ten minutes for which they are remembered. */

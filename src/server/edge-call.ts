@@ -9,46 +9,33 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Metadata, ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { Metadata as GrpcMetadata, status as codes } from '@grpc/grpc-js';
-import type { PeerCertificate } from 'node:tls';
 import { asRelayError, RelayError } from '../completion/errors.ts';
 import type { Operation } from '../completion/call.ts';
 import { type RelayInfoTrace, startTrace } from '../completion/trace.ts';
-import { requestId } from './caller-metadata.ts';
+import { requestId, requireBounded } from './caller-metadata.ts';
 import type { Clock } from './clock.ts';
+import { deadlineExceeded, errorOfGrpc } from './grpc-errors.ts';
 import { http2StreamOf } from './http2-stream.ts';
 import type { Intake } from './intake.ts';
+import { type Peer, peerOf } from './peer.ts';
 import { wireStatus } from './status.ts';
 
 type Listener = Parameters<ServerInterceptingCallInterface['start']>[0];
 type OutgoingStatus = Parameters<ServerInterceptingCallInterface['sendStatus']>[0];
 
 /**
- * Bytes of a call that may wait for its reader. HTTP/2 windows are 64 KiB unless the client widens them, so that more
- * would only be memory that slow readers hold.
+ * Bytes of a call that may wait for its reader, beside the 64 KiB or more that HTTP/2 itself lets be under way. More would
+ * only be memory that slow readers hold.
  */
-const HIGH_WATER_BYTES = 64 * 1024;
+const HIGH_WATER_BYTES = 32 * 1024;
 
-/** What a waiting message costs beside its bytes: buffers, callbacks and requests of the HTTP/2 stream. */
-const MESSAGE_OVERHEAD_BYTES = 256;
+/** What a waiting message costs beside its bytes (measured): buffers, callbacks and requests of the HTTP/2 stream. */
+const MESSAGE_OVERHEAD_BYTES = 512;
 
 /** A caller's own deadline timer and the relay's fire at about the same time; a cancellation this close was the deadline. */
 const DEADLINE_SLACK_MS = 20;
 
-/**
- * Metadata of one call in bytes, names included: four times what gRPC's own libraries take by default. HTTP/2 would let
- * a header block of ten kilobytes unfold to half a megabyte, and every call keeps its metadata.
- */
-const MAX_METADATA_BYTES = 32 * 1024;
-
 const NO_METADATA = new GrpcMetadata();
-
-/** Who is at the other end, as far as the transport knows. */
-export interface Peer {
-  /** Address and port, e.g. `10.0.0.7:51234`. */
-  readonly address: () => string;
-  /** The verified client certificate; absent without mTLS. Parsed when it is first asked for. */
-  readonly certificate: () => PeerCertificate | undefined;
-}
 
 /**
  * Looks at what a call brings before its request has arrived, so that whoever has no credential cannot make the relay
@@ -263,13 +250,7 @@ export class EdgeCall implements Listener {
     if (this.#host.isDraining()) {
       throw new RelayError('DRAINING', 'This relay is shutting down. Retry: another replica will answer.');
     }
-    if (sizeOf(metadata) > MAX_METADATA_BYTES) {
-      throw new RelayError(
-        'REQUEST_TOO_LARGE',
-        `The metadata of the call is larger than ${MAX_METADATA_BYTES} bytes. Send less of it.`,
-        { metadata: { max_metadata_bytes: String(MAX_METADATA_BYTES) } },
-      );
-    }
+    requireBounded(metadata);
     this.#host.screen(metadata, this.peer);
   }
 
@@ -297,52 +278,6 @@ export class EdgeCall implements Listener {
 
   /** grpc-js found by itself that the call cannot go on. */
   #endedByGrpc(status: OutgoingStatus): void {
-    switch (status.code) {
-      case codes.DEADLINE_EXCEEDED:
-        return this.interrupt(deadlineExceeded());
-      case codes.RESOURCE_EXHAUSTED:
-        return this.interrupt(
-          new RelayError(
-            'REQUEST_TOO_LARGE',
-            `The request is larger than ${this.#host.maxRequestBytes} bytes. Send a smaller one, or files by reference.`,
-            { metadata: { max_request_bytes: String(this.#host.maxRequestBytes) } },
-          ),
-        );
-      case codes.UNIMPLEMENTED:
-        return this.interrupt(
-          new RelayError(
-            'UNIMPLEMENTED',
-            'The request is compressed in a way unknown here. Use gzip, deflate or none.',
-          ),
-        );
-      default:
-        // A request that cannot be unpacked, a grpc-timeout that is none, or a message that could not be written.
-        return this.interrupt(
-          new RelayError(
-            'INVALID_REQUEST',
-            'The call does not follow the gRPC protocol. Check compression and timeout.',
-          ),
-        );
-    }
+    this.interrupt(errorOfGrpc(status.code, this.#host.maxRequestBytes));
   }
-}
-
-function deadlineExceeded(): RelayError {
-  return new RelayError('DEADLINE_EXCEEDED', 'The deadline of the call was reached. Allow more time, or ask for less.');
-}
-
-function peerOf(grpc: ServerInterceptingCallInterface): Peer {
-  let certificate: { readonly found: PeerCertificate | undefined } | undefined;
-  return {
-    address: () => grpc.getPeer(),
-    certificate: () => (certificate ??= { found: grpc.getAuthContext().sslPeerCertificate }).found,
-  };
-}
-
-function sizeOf(metadata: Metadata): number {
-  let size = 0;
-  for (const [name, values] of Object.entries(metadata.toJSON())) {
-    for (const value of values) size += name.length + value.length;
-  }
-  return size;
 }

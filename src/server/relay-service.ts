@@ -11,7 +11,8 @@ import type { Service } from '../completion/service.ts';
 import { traceContext } from './caller-metadata.ts';
 import type { Clock } from './clock.ts';
 import { Delivery, type DeliveryOptions, type StreamEncoder } from './deliver.ts';
-import type { EdgeCall, Handler, Peer } from './edge-call.ts';
+import type { EdgeCall, Handler } from './edge-call.ts';
+import type { Peer } from './peer.ts';
 import { type RelayInfo, relayInfo } from './relay-info.ts';
 import type { Mount } from './server.ts';
 

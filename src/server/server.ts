@@ -1,4 +1,5 @@
 /** The gRPC listener: what it serves, how it starts, how it ends. */
+import { constants } from 'node:http2';
 import {
   Server as GrpcServer,
   type MethodDefinition,
@@ -201,6 +202,7 @@ function tracked(call: OtherCall, intake: Intake, others: Set<OtherCall>): Serve
   const watch = (): (() => void) =>
     intake.watchBytes(stream, ({ message }) => call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details: message }));
   let leave = watch();
+  let halfClosed = false;
   others.add(call);
   return {
     onReceiveMessage: (message, next) => {
@@ -208,8 +210,14 @@ function tracked(call: OtherCall, intake: Intake, others: Set<OtherCall>): Serve
       leave = watch();
       next(message);
     },
+    onReceiveHalfClose: (next) => {
+      halfClosed = true;
+      leave();
+      next();
+    },
     onCancel: () => {
       leave();
+      if (!halfClosed) stream?.close(constants.NGHTTP2_NO_ERROR);
       others.delete(call);
     },
   };

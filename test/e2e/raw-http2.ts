@@ -36,6 +36,9 @@ export function frame(type: number, flags: number, stream: number, payload: Buff
   return Buffer.concat([head, payload]);
 }
 
+/** How a client begins (RFC 9113, 3.4). */
+const GREETING = Buffer.concat([PREFACE, frame(FRAME.SETTINGS, FLAG.NONE, 0)]);
+
 /** An integer of HPACK with a prefix of so many bits (RFC 7541, 5.1). */
 export function hpackInteger(value: number, prefixBits: number, first = 0): Buffer {
   const most = 2 ** prefixBits - 1;
@@ -100,12 +103,12 @@ export class RawConnection {
     });
   }
 
-  /** Connects and sends the preface and empty settings; a server's settings are not waited for. */
-  static async open(port: number, host = '127.0.0.1'): Promise<RawConnection> {
-    const socket = connect(port, host);
+  /** Connects and sends the preface and empty settings, or another greeting; the server's settings are not waited for. */
+  static async open(port: number, greeting: Buffer = GREETING): Promise<RawConnection> {
+    const socket = connect(port, '127.0.0.1');
     await once(socket, 'connect');
     const connection = new RawConnection(socket);
-    connection.write(PREFACE, frame(FRAME.SETTINGS, FLAG.NONE, 0));
+    connection.write(greeting);
     return connection;
   }
 

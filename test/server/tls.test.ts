@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
-import type { Peer } from '../../src/server/edge-call.ts';
+import type { Peer } from '../../src/server/peer.ts';
 import { PATHS, startRelay, unary, whole } from './support.ts';
 
 const pem = (name: string): Buffer => readFileSync(new URL(`./tls/${name}`, import.meta.url));

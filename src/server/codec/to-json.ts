@@ -14,6 +14,10 @@ const MAX_MESSAGE_DEPTH = 100;
  */
 const MAX_FIELDS = 1_000_000;
 
+/** Items of one list: as many turns as the API takes, and more tools than any prompt has room for. */
+const MAX_ITEMS = 100_000;
+const MAX_TOOLS = 10_000;
+
 /**
  * Translates one protobuf message to JSON text, deterministically: members stand in the order of the proto file,
  * whatever the order on the wire. Methods throw RequestViolation.
@@ -73,6 +77,8 @@ export class JsonDecoder {
 
   private readItem(field: FieldPlan, depth: number, items: string[]): void {
     const { reader } = this;
+    const most = field.name === 'tools' ? MAX_TOOLS : MAX_ITEMS;
+    if (items.length === most) throw new RequestViolation(`has more than ${most} items; send fewer`);
     try {
       if (!field.nested) {
         items.push(this.scalar(field));
