@@ -39,29 +39,26 @@ export class WireEncoder {
   private readonly out: WireWriter;
   private readonly walker = new JsonWalker(UPSTREAM_JSON_LIMITS);
   private readonly text: string;
+  /** Where the writer was at the beginning. */
+  private readonly written: number;
   private pos: number;
 
   /** @param text well-formed, see `escapeHalves` */
   constructor(out: WireWriter, text: string) {
     this.out = out;
     this.text = text;
+    this.written = out.pos;
     this.pos = skipSpace(text, 0);
   }
 
   /** Writes the members of the text's object as fields of `plan`. */
   root(plan: MessagePlan): boolean {
-    const written = this.out.pos;
-    if (this.object(plan, 0)) return this.atEnd();
-    this.out.pos = written;
-    return false;
+    return this.end(this.object(plan, 0));
   }
 
   /** Writes the text's object as the message `field`. */
   message(field: FieldPlan): boolean {
-    const written = this.out.pos;
-    if (this.nestedObject(field, 0)) return this.atEnd();
-    this.out.pos = written;
-    return false;
+    return this.end(field.message !== undefined && this.nested(field, field.message, 0));
   }
 
   /** Writes the whole text as raw JSON. */
@@ -70,11 +67,13 @@ export class WireEncoder {
     this.writeJson(field, this.text.trim());
   }
 
-  private atEnd(): true {
-    expectEnd(this.text, this.pos);
-    return true;
+  private end(fits: boolean): boolean {
+    if (fits) expectEnd(this.text, this.pos);
+    else this.out.pos = this.written;
+    return fits;
   }
 
+  /** Writes the members of the object at hand. */
   private object(plan: MessagePlan, depth: number): boolean {
     const { text } = this;
     if (text.charCodeAt(this.pos) !== OPEN_BRACE || depth > MAX_TYPED_DEPTH) return false;
@@ -178,35 +177,28 @@ export class WireEncoder {
   }
 
   private nested(field: FieldPlan, plan: MessagePlan, depth: number): boolean {
-    if (plan.form === 'object') return this.nestedObject(field, depth);
     if (plan.form === 'json') {
       this.skipInto(field, depth);
       return true;
     }
     const start = this.open(field);
-    const fits = plan.form === 'union' ? this.union(plan, depth) : this.listMessage(plan, depth);
+    const fits = this.content(plan, depth);
     this.out.close(start);
     return fits;
   }
 
-  private nestedObject(field: FieldPlan, depth: number): boolean {
-    const start = this.open(field);
-    const fits = this.object(messageOf(field), depth);
-    this.out.close(start);
-    return fits;
-  }
-
-  private listMessage(plan: MessagePlan, depth: number): boolean {
-    const [items] = plan.fields;
-    return items !== undefined && this.list(items, depth);
+  private content(plan: MessagePlan, depth: number): boolean {
+    if (plan.form === 'object') return this.object(plan, depth);
+    if (plan.form === 'union') return this.union(plan, depth);
+    return plan.first !== undefined && this.list(plan.first, depth);
   }
 
   private union(plan: MessagePlan, depth: number): boolean {
     const start = this.pos;
     const member = this.memberOf(plan);
-    if (member !== undefined) {
+    if (member?.message !== undefined) {
       const written = this.out.pos;
-      if (this.nested(member, messageOf(member), depth)) return true;
+      if (this.nested(member, member.message, depth)) return true;
       this.out.pos = written;
       this.pos = start;
     }
@@ -253,9 +245,4 @@ export class WireEncoder {
     }
     this.pos = skipSpace(this.text, at + 1);
   }
-}
-
-function messageOf(field: FieldPlan): MessagePlan {
-  if (field.message === undefined) throw new Error(`${field.name} is not a message field`);
-  return field.message;
 }
