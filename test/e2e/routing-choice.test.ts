@@ -19,8 +19,10 @@ function greatestShare(outcomes: readonly Outcome[]): number {
 
 function cacheReads(outcomes: readonly Outcome[]): number {
   return outcomes.filter(({ answer }) => {
-    const { usage } = answer?.['message'] as { readonly usage: { readonly cache_read_input_tokens?: number } };
-    return (usage.cache_read_input_tokens ?? 0) > 0;
+    const message = answer?.['message'] as
+      | { readonly usage?: { readonly cache_read_input_tokens?: number } }
+      | undefined;
+    return (message?.usage?.cache_read_input_tokens ?? 0) > 0;
   }).length;
 }
 
