@@ -3,22 +3,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { elements, members } from '../../../src/completion/json.ts';
 import { canonical } from '../../completion/lossless.ts';
-import { body, codec, deserialize, HI, refusal, serialize, SMALL, toJson, toWire } from './support.ts';
+import { body, codec, deserialize, HI, INFO, refusal, serialize, SMALL, toJson, toWire } from './support.ts';
 
 const fixtures = new URL('../../fixtures/', import.meta.url);
 const read = (file: string): string => readFileSync(new URL(file, fixtures), 'utf8');
-const INFO = {
-  request_id: 'r',
-  upstream_request_id: 'req_1',
-  account: 'a',
-  region: 'eu',
-  attempts: 1,
-  cache_status: 'MISS',
-  queued: 1.5,
-  upstream_time_to_first_byte: 2000.25,
-  total: 2001,
-  simulated: false,
-} as const;
 
 /** The JSON as it is after protobuf, read and written by another implementation on the way. */
 function throughProtobuf(name: string, json: string): string {
@@ -109,6 +97,8 @@ describe('answers', () => {
           ...relay,
           request_id: 'r',
           cache_status: 'CACHE_STATUS_MISS',
+          cost_usd: 0.125,
+          simulated: true,
           queued: { nanos: 1_500_000 },
           upstream_time_to_first_byte: { seconds: '2', nanos: 250_000 },
         },

@@ -7,7 +7,7 @@ import { EventReader } from '../../../src/providers/event-reader.ts';
 import { NO_REQUIREMENTS } from '../../../src/server/codec/requirements.ts';
 import { JsonDecoder } from '../../../src/server/codec/to-json.ts';
 import { canonical } from '../../completion/lossless.ts';
-import { codec, deserialize, plan, serialize } from './support.ts';
+import { codec, deserialize, INFO, plan, serialize } from './support.ts';
 
 const fixtures = new URL('../../fixtures/', import.meta.url);
 const files = ['streams/', 'recorded/'].flatMap((folder) =>
@@ -98,25 +98,14 @@ describe('events through protobuf', () => {
   });
 
   it('carry RelayInfo beside whatever they are', () => {
-    const info = {
-      request_id: 'r',
-      upstream_request_id: '',
-      account: '',
-      region: '',
-      attempts: 0,
-      cache_status: 'HIT',
-      queued: 0,
-      total: 1,
-      simulated: true,
-    } as const;
     for (const type of ['ping', 'sunrise']) {
-      const wire = codec.createStreamEncoder().encode({ type, data: `{"type":"${type}"}` }, info);
+      const wire = codec.createStreamEncoder().encode({ type, data: `{"type":"${type}"}` }, INFO);
       const { relay } = deserialize('CompleteStreamResponse', wire ?? Buffer.alloc(0)) as {
         relay: Record<string, unknown>;
       };
       assert.deepEqual(
         [relay['request_id'], relay['cache_status'], relay['simulated']],
-        ['r', 'CACHE_STATUS_HIT', true],
+        ['r', 'CACHE_STATUS_MISS', true],
       );
     }
   });

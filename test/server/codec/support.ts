@@ -11,6 +11,7 @@ import { JsonDecoder } from '../../../src/server/codec/to-json.ts';
 import { WireEncoder } from '../../../src/server/codec/to-wire.ts';
 import { WireWriter } from '../../../src/server/codec/wire-writer.ts';
 import { PROTO_ROOT } from '../../../src/server/proto-root.ts';
+import type { RelayInfo } from '../../../src/server/relay-info.ts';
 
 const definition = loadSync('claude/relay/v1/relay_service.proto', {
   includeDirs: [PROTO_ROOT],
@@ -65,6 +66,20 @@ export function toJson(name: string, wire: Buffer): string {
 
 export const HI = { role: 'user', content: [{ text: { text: 'Hi' } }] };
 export const SMALL = { model: 'm', max_tokens: 1, messages: [HI] };
+
+export const INFO: RelayInfo = {
+  request_id: 'r',
+  upstream_request_id: 'req_1',
+  account: 'a',
+  region: 'eu',
+  attempts: 1,
+  cache_status: 'MISS',
+  queued: 1.5,
+  upstream_time_to_first_byte: 2000.25,
+  total: 2001,
+  cost_usd: 0.125,
+  simulated: true,
+};
 
 export const REQUESTS: Readonly<Record<Operation, string>> = {
   messages: 'CompleteRequest',

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { StreamEvent } from '../../../src/completion/reply.ts';
 import type { StreamEncoder } from '../../../src/server/deliver.ts';
-import { codec, deserialize } from './support.ts';
+import { codec, deserialize, INFO } from './support.ts';
 
 /** The kinds of deltas that grow a string, with the member that does. */
 const KINDS = [
@@ -152,24 +152,12 @@ describe('a surrogate pair that is cut between deltas', () => {
 });
 
 describe('half a surrogate pair in a whole answer', () => {
-  const info = {
-    request_id: 'r',
-    upstream_request_id: '',
-    account: '',
-    region: '',
-    attempts: 0,
-    cache_status: 'HIT',
-    queued: 0,
-    total: 1,
-    simulated: true,
-  } as const;
-
   it('is an error in a string of protobuf, and passes in raw JSON', () => {
     for (const spell of Object.values(SPELLINGS)) {
       const typed = `{"content":[{"type":"text","text":${spell(HIGH)}}]}`;
-      assert.throws(() => codec.encodeWhole('messages', typed, info), LOST);
+      assert.throws(() => codec.encodeWhole('messages', typed, INFO), LOST);
       const input = `{"content":[{"type":"tool_use","id":"t","name":"n","input":{"a":${spell(HIGH)}}}]}`;
-      assert.match(String(codec.encodeWhole('messages', input, info)), /\{"a":"\\u[dD]83[dD]"\}/);
+      assert.match(String(codec.encodeWhole('messages', input, INFO)), /\{"a":"\\u[dD]83[dD]"\}/);
     }
   });
 });
