@@ -57,12 +57,14 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
   const budget = new RetryBudget(config.upstream.retry.budgetRatio, systemClock);
   const elsewhere = pool.elsewhere.bind(pool);
   const observer = observe({ now, metrics: telemetry.metrics, log: log.call, priceOf: access.priceOf });
+  const admission = admit({ ...access, tenants: access.directory, now: Date.now, report: telemetry.bug });
 
   const answers = openReuse(config, {
     telemetry,
     redis: shared.redis,
     hasCapacity: () => upstreams.hasCapacity(),
-    observed: observer.layer,
+    // Renewals in the background are counted and charged like the calls that they serve.
+    renewing: (next) => stack([observer.layer, admission], next),
   });
 
   const service: Service = stack(
@@ -70,7 +72,7 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
       // Above all, so that every refusal is counted and every call has its line.
       observer.layer,
       // Before anything costs or waits; cached answers count as requests, not as tokens.
-      admit({ ...access, tenants: access.directory, now: Date.now, report: telemetry.bug }),
+      admission,
       // Above everything that takes capacity: a hit takes no permit.
       answers.reading,
       // Above retry, so that those who join share one permit and one retry.
@@ -90,7 +92,8 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
     codec: createCodec(),
     service,
     authenticate: access.authenticate,
-    digest: requestKey(config.cache.digest, config.cache.scope),
+    digest: requestKey({ ...config.cache, regionOf: access.regionOf }),
+    priceOf: access.priceOf,
     clock: edgeClock,
     stream: { flushBytes: config.stream.flushBytes, flushIntervalMs: config.stream.flushIntervalMs },
   });

@@ -3,13 +3,21 @@ import { hexDigestWords } from './policy/key-hash.ts';
 import { TinyLfuCache } from './tiny-lfu.ts';
 import type { TinyLfuMetrics } from './tiny-lfu-metrics.ts';
 
-/** An answer that may be given again. */
-export interface CachedAnswer {
+/** An answer on its way into the cache. */
+export interface NewAnswer {
   /** JSON text of the Message. */
   readonly body: string;
-  /** The request it answers; compared where the digest of the key could be made to collide. */
-  readonly request: string;
   readonly usage: Usage;
+  /** When it was asked for, by the cache's clock: of two answers to one request, the one asked for later counts. */
+  readonly askedAt: number;
+  /** How old it is already: 0 for one that has just been made. Milliseconds. */
+  readonly age: number;
+}
+
+/** An answer that may be given again. */
+export interface CachedAnswer extends NewAnswer {
+  /** What it answers, as it was told to `keep`. */
+  readonly request: string;
   /** Where the edge keeps its own form of the body. */
   readonly memo: { wire?: Uint8Array };
 }
@@ -26,11 +34,8 @@ export interface FoundAnswer {
 export interface AnswerCacheOptions {
   readonly maxBytes: number;
   readonly counters: number;
-  readonly ttlMs: number;
   readonly clock: { now(): number };
-  /** Keep the request of each answer, for a digest that can be made to collide. */
-  readonly keepsRequests: boolean;
-  /** Told of every key whose answer has left. */
+  /** Told of every key whose answer has left, or is one to another request now. */
   readonly left: (key: string) => void;
 }
 
@@ -41,18 +46,23 @@ const ENTRY_OVERHEAD = 512;
 /** How long popularity is remembered. */
 const HALF_LIFE_MS = 3_600_000;
 
-/** The cache of answers in this process, by the digests of their requests. */
+/**
+ * The cache of answers in this process, by the digests of their requests. Where such a digest can be made to collide, the
+ * request itself is handed in too, and an answer is found by nothing else; where it cannot, an empty text stands for it.
+ */
 export class AnswerCache {
   private readonly options: AnswerCacheOptions;
   private readonly cache: TinyLfuCache<string, CachedAnswer>;
+  private readonly largest: number;
 
   constructor(options: AnswerCacheOptions) {
     this.options = options;
+    this.largest = options.maxBytes / LARGEST_SHARE;
     this.cache = new TinyLfuCache({
       capacity: options.maxBytes,
-      maxEntryCost: Math.floor(options.maxBytes / LARGEST_SHARE),
+      maxEntryCost: options.maxBytes,
       counters: options.counters,
-      ttl: options.ttlMs,
+      ttl: Number.POSITIVE_INFINITY,
       halfLife: HALF_LIFE_MS,
       hash: hexDigestWords,
       clock: options.clock,
@@ -74,11 +84,10 @@ export class AnswerCache {
     return this.cache.size;
   }
 
-  /** The answer to exactly this request; undefined where there is none, or none that is known to be to this request. */
+  /** The answer to exactly this request. */
   find(key: string, request: string): FoundAnswer | undefined {
     const answer = this.cache.get(key);
-    if (answer === undefined || (this.options.keepsRequests && answer.request !== request)) return undefined;
-    return this.described(key, answer);
+    return answer === undefined || answer.request !== request ? undefined : this.described(key, answer);
   }
 
   /** The answer under a key that was found by another way than its request. */
@@ -87,20 +96,29 @@ export class AnswerCache {
     return answer === undefined ? undefined : this.described(key, answer);
   }
 
-  /** @param ttlMs from now; as the cache was told where undefined */
-  keep(key: string, request: string, body: string, usage: Usage, ttlMs: number | undefined): boolean {
-    const kept = this.options.keepsRequests ? request : '';
+  /**
+   * Keeps an answer, unless it is too large or the one that is here was asked for later.
+   *
+   * @param ttl how long it may be served, from when it was made, in milliseconds
+   * @returns whether it was kept
+   */
+  keep(key: string, request: string, answer: NewAnswer, ttl: number): boolean {
+    const present = this.cache.peek(key);
+    const isSame = present?.request === request;
+    if (isSame && present.askedAt > answer.askedAt) return false;
+    if (present !== undefined && !isSame) this.options.left(key);
+    const size = Buffer.byteLength(answer.body);
+    if (size > this.largest) {
+      this.cache.delete(key);
+      return false;
+    }
     // The body stands there twice: as JSON, and as the edge encoded it.
-    const cost = 2 * body.length + kept.length + ENTRY_OVERHEAD;
-    return this.cache.set(key, { body, request: kept, usage, memo: {} }, cost, ttlMs ?? this.options.ttlMs);
-  }
-
-  delete(key: string): void {
-    this.cache.delete(key);
+    const cost = 2 * size + Buffer.byteLength(request) + ENTRY_OVERHEAD;
+    return this.cache.set(key, { ...answer, request, memo: {} }, cost, ttl - answer.age);
   }
 
   private described(key: string, answer: CachedAnswer): FoundAnswer | undefined {
     const info = this.cache.info(key);
-    return info === undefined ? undefined : { answer, age: info.age, ttl: info.ttl, hits: info.hits };
+    return info && { answer, age: answer.age + info.age, ttl: answer.age + info.ttl, hits: info.hits };
   }
 }

@@ -1,15 +1,26 @@
 import { Accumulator } from '../completion/accumulate.ts';
 import type { Call } from '../completion/call.ts';
-import { members, stringMember } from '../completion/json.ts';
+import { RelayError } from '../completion/errors.ts';
+import { JsonSyntaxError, members, stringMember } from '../completion/json.ts';
 import type { Reply, StreamEvent } from '../completion/reply.ts';
 import type { Layer } from '../completion/service.ts';
 import type { Usage } from '../completion/usage.ts';
 import type { ReusePlan } from './reuse-plan.ts';
 
+/** An answer that may be given again. */
+export interface Keepable {
+  /** JSON text of the Message. */
+  readonly body: string;
+  readonly usage: Usage;
+  /** When it was asked for, by the clock. */
+  readonly askedAt: number;
+}
+
 export interface KeepOptions {
   readonly planOf: (call: Call) => ReusePlan;
-  /** Takes an answer that may be given again; must not throw. */
-  readonly keep: (call: Call, plan: ReusePlan, body: string, usage: Usage) => void;
+  readonly clock: { now(): number };
+  /** Must not throw. */
+  readonly keep: (call: Call, plan: ReusePlan, answer: Keepable) => void;
 }
 
 /** Answers that ended by themselves. Others were cut, refused or paused: asked again, the model may well go on. */
@@ -19,37 +30,48 @@ const COMPLETE = new Set(['end_turn', 'stop_sequence', 'tool_use']);
  * Keeps complete answers for `reuse`. Stands beneath coalescing, so that a flight of many callers is kept once, and above
  * retry, so that it sees the one answer that came of all attempts.
  */
-export function keep({ planOf, keep: store }: KeepOptions): Layer {
+export function keep({ planOf, clock, keep: store }: KeepOptions): Layer {
   return (next) => (call) => {
     const plan = planOf(call);
     if (plan.mode === 'off') return next(call);
+    const askedAt = clock.now();
     return next(call).then((reply) => {
-      if (reply.kind === 'stream') return watched(reply, (body, usage) => store(call, plan, body, usage));
-      void reply.settled.then(({ usage }) => {
-        if (isComplete(reply.body)) store(call, plan, reply.body, usage);
-      });
+      const complete = (body: string): void => {
+        if (isComplete(body)) void reply.settled.then(({ usage }) => store(call, plan, { body, usage, askedAt }));
+      };
+      if (reply.kind === 'stream') return watched(reply, complete);
+      complete(reply.body);
       return reply;
     });
   };
 }
 
 function isComplete(body: string): boolean {
-  return COMPLETE.has(stringMember(members(body), 'stop_reason') ?? '');
+  try {
+    return COMPLETE.has(stringMember(members(body), 'stop_reason') ?? '');
+  } catch (thrown) {
+    // What is no object of the API is the edge's to refuse.
+    if (thrown instanceof JsonSyntaxError) return false;
+    throw thrown;
+  }
 }
 
-/** Puts the answer together while it passes, and keeps it once it was read to its end. */
-function watched(reply: Extract<Reply, { kind: 'stream' }>, store: (body: string, usage: Usage) => void): Reply {
-  const accumulator = new Accumulator();
+/** Puts the answer together while it passes, and tells of it once `message_stop` has. */
+function watched(reply: Extract<Reply, { kind: 'stream' }>, complete: (body: string) => void): Reply {
   const source = reply.events[Symbol.asyncIterator]();
-  const finish = (): void => {
-    const body = accumulator.finish();
-    if (!isComplete(body)) return;
-    void reply.settled.then(({ usage }) => store(body, usage));
+  let accumulator: Accumulator | undefined = new Accumulator();
+  const note = (event: StreamEvent): void => {
+    try {
+      accumulator?.add(event);
+      if (event.type === 'message_stop' && accumulator !== undefined) complete(accumulator.finish());
+    } catch (thrown) {
+      if (!(thrown instanceof RelayError || thrown instanceof JsonSyntaxError)) throw thrown;
+      // Not of the API's form: passed on as it is, for who reads it to judge, and not kept.
+      accumulator = undefined;
+    }
   };
   const pass = (result: IteratorResult<StreamEvent>): IteratorResult<StreamEvent> => {
-    if (result.done === true) return result;
-    accumulator.add(result.value);
-    if (result.value.type === 'message_stop') finish();
+    if (result.done !== true) note(result.value);
     return result;
   };
   const events: AsyncIterableIterator<StreamEvent> = {

@@ -4,19 +4,16 @@ import type { Reply } from '../completion/reply.ts';
 import type { Layer, Service } from '../completion/service.ts';
 import type { ReusePlan } from './reuse-plan.ts';
 
-/** An answer that another level of the cache had. */
-export interface SharedAnswer {
-  readonly body: string;
-  /** Milliseconds since it was made, and until it may no longer be served. */
-  readonly age: number;
-  readonly remaining: number;
-}
-
 export interface ReuseOptions {
   readonly planOf: (call: Call) => ReusePlan;
-  readonly cache: AnswerCache;
-  /** A level that replicas share; it never rejects. */
-  readonly shared: { readonly find: (key: string, request: string) => Promise<SharedAnswer | undefined> } | undefined;
+  readonly cache: Pick<AnswerCache, 'find' | 'take'>;
+  /** What the cache is told of a request beside its digest; empty where that says all. */
+  readonly requestOf: (call: Call) => string;
+  /**
+   * Fetches the answer from a level that replicas share into the cache, unless a newer one has come there meanwhile; never
+   * rejects. Undefined where there is no such level.
+   */
+  readonly fetch: ((call: Call) => Promise<void>) | undefined;
   /** Finds the key of the answer to a request that means the same. */
   readonly similar: (call: Call, minSimilarity: number) => Promise<{ key: string; score: number } | undefined>;
   /** Renews an answer in the background, where that is due and allowed. */
@@ -27,22 +24,25 @@ export interface ReuseOptions {
  * Answers from the cache what has been answered before. Stands above coalescing and everything that takes capacity: a hit
  * costs a look-up and a write. What is to be kept is kept by `keep`, beneath.
  */
-export function reuse({ planOf, cache, shared, similar, refresh }: ReuseOptions): Layer {
+export function reuse({ planOf, cache, requestOf, fetch, similar, refresh }: ReuseOptions): Layer {
   return (next) => {
-    async function elsewhere(call: Call, plan: ReusePlan, key: string): Promise<Reply> {
-      const kept = await shared?.find(key, call.body);
-      if (kept !== undefined) {
-        cache.keep(key, call.body, kept.body, {}, kept.remaining);
-        const found = cache.take(key);
-        if (found !== undefined) return served(call, { ...found, age: kept.age + found.age });
+    const asked: Service = (call) => {
+      call.trace.cacheStatus = 'MISS';
+      return next(call);
+    };
+
+    async function elsewhere(call: Call, plan: ReusePlan): Promise<Reply> {
+      if (fetch !== undefined) {
+        await fetch(call);
+        const found = cache.find(call.digest(), requestOf(call));
+        if (found !== undefined) return served(call, found);
       }
       if (plan.mode === 'similar') {
         const match = await similar(call, plan.minSimilarity);
-        const found = match === undefined ? undefined : cache.take(match.key);
-        if (match !== undefined && found !== undefined) return served(call, found, match.score);
+        const found = match && cache.take(match.key);
+        if (found !== undefined) return served(call, found, match?.score);
       }
-      call.trace.cacheStatus = 'MISS';
-      return next(call);
+      return asked(call);
     }
 
     return (call) => {
@@ -51,17 +51,13 @@ export function reuse({ planOf, cache, shared, similar, refresh }: ReuseOptions)
         call.trace.cacheStatus = call.operation === 'messages' ? 'BYPASS' : 'UNSPECIFIED';
         return next(call);
       }
-      const key = call.digest();
-      if (plan.mode !== 'refresh') {
-        const found = cache.find(key, call.body);
-        if (found !== undefined) {
-          refresh(call, next, found);
-          return Promise.resolve(served(call, found));
-        }
-        if (shared !== undefined || plan.mode === 'similar') return elsewhere(call, plan, key);
+      if (plan.mode === 'refresh') return asked(call);
+      const found = cache.find(call.digest(), requestOf(call));
+      if (found !== undefined) {
+        refresh(call, next, found);
+        return Promise.resolve(served(call, found));
       }
-      call.trace.cacheStatus = 'MISS';
-      return next(call);
+      return fetch === undefined && plan.mode === 'exact' ? asked(call) : elsewhere(call, plan);
     };
   };
 }

@@ -1,7 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { Authenticator, type Claim } from '../access/authenticator.ts';
 import { TenantDirectory, type TenantEntry } from '../access/directory.ts';
-import { requireRpc } from '../access/permissions.ts';
+import { requireRegion, requireRpc } from '../access/permissions.ts';
 import { Quotas } from '../access/quota.ts';
 import type { QuotaStore } from '../access/quota-store.ts';
 import type { Call } from '../completion/call.ts';
@@ -33,6 +33,11 @@ export function openAccess(tenants: readonly TenantConfig[], quotaStore: QuotaSt
     prices,
     quotas: new Quotas(quotaStore, Date.now),
     priceOf: (call: Call, usage: Usage): number | undefined => prices.priceOf(call.model, usage, { at: Date.now() }),
+    /** The region in which a call of this tenant must run; empty for any. */
+    regionOf: (tenant: string, asked: string): string => {
+      const entry = directory.get(tenant);
+      return entry === undefined ? asked : requireRegion(entry, asked);
+    },
     replace: (next: readonly TenantConfig[]): void => directory.replace(next.map(entryOf)),
   };
 }

@@ -1,19 +1,43 @@
 import { hash } from 'node:crypto';
-import type { Operation } from '../completion/call.ts';
+import type { Call, Operation } from '../completion/call.ts';
 import type { DecodedRequest } from '../server/relay-service.ts';
 
+export interface KeyOptions {
+  readonly digest: 'sha256' | 'md5';
+  /** Who may be served an answer: its own tenant, or all. */
+  readonly scope: 'tenant' | 'shared';
+  /** The region that a tenant's call must run in, given the one it asked for; empty for any. */
+  readonly regionOf: (tenant: string, asked: string) => string;
+}
+
+/** What makes an answer another one beside the body of its request. */
+type Circumstances = Pick<Call, 'operation' | 'tenant' | 'options' | 'routing'>;
+
 /**
- * The key under which calls share an answer: a digest of the body and of everything else that belongs to the question,
- * that is the operation, the API version, the betas in force, a pinned region, and the tenant unless answers are shared.
- * With md5, whoever finds an answer compares the stored request before using it: md5 collides at will.
+ * The key under which calls share an answer: a digest of the body and of everything else that belongs to the question.
+ * With md5, whoever finds an answer compares the request that it answers before using it: md5 collides at will.
  */
-export function requestKey(
-  algorithm: 'sha256' | 'md5',
-  scope: 'tenant' | 'shared',
-): (request: DecodedRequest, operation: Operation, tenant: string) => string {
+export function requestKey({
+  digest,
+  scope,
+  regionOf,
+}: KeyOptions): (request: DecodedRequest, operation: Operation, tenant: string) => string {
   return ({ body, options, routing }, operation, tenant) => {
-    const whose = scope === 'tenant' ? tenant : '';
-    const rest = JSON.stringify([whose, operation, options.apiVersion, options.betas, routing.region]);
-    return hash(algorithm, rest + body, 'hex');
+    const region = regionOf(tenant, routing.region);
+    return hash(digest, circumstances({ operation, tenant, options, routing: { ...routing, region } }, scope) + body);
   };
+}
+
+/**
+ * Text that is equal for two calls of which one may have the other's answer where their bodies are equal: of the same
+ * operation, API version, beta features and region, and of one tenant unless answers are shared. Comes before the body,
+ * and says itself where it ends.
+ */
+export function circumstances(
+  { operation, tenant, options: { apiVersion, betas }, routing: { region } }: Circumstances,
+  scope: KeyOptions['scope'],
+): string {
+  // Features in force have no order.
+  const features = betas.length < 2 ? betas : [...new Set(betas)].sort();
+  return JSON.stringify([scope === 'tenant' ? tenant : '', operation, apiVersion, features, region]);
 }

@@ -1,18 +1,20 @@
-import { AnswerCache } from '../cache/answer-cache.ts';
-import { splitLastTurn } from '../cache/last-turn.ts';
+import { AnswerCache, type FoundAnswer } from '../cache/answer-cache.ts';
+import { type LastTurn, splitLastTurn } from '../cache/last-turn.ts';
 import { RedisTier } from '../cache/redis-tier.ts';
 import { RefreshAhead } from '../cache/refresh-ahead.ts';
-import { SimilarFinder } from '../cache/similar/similar-finder.ts';
-import { SimilarIndex } from '../cache/similar/similar-index.ts';
 import type { Call } from '../completion/call.ts';
 import { RelayError } from '../completion/errors.ts';
+import { JsonSyntaxError, members } from '../completion/json.ts';
+import type { Layer, Service } from '../completion/service.ts';
 import { startTrace } from '../completion/trace.ts';
-import type { Layer } from '../completion/service.ts';
+import { readUsage, type Usage } from '../completion/usage.ts';
 import type { Config } from '../config/load.ts';
-import { keep } from '../layers/keep.ts';
+import { type Keepable, keep } from '../layers/keep.ts';
 import { reuse } from '../layers/reuse.ts';
-import { type ReuseDefaults, reusePlan } from '../layers/reuse-plan.ts';
+import { type ReuseDefaults, type ReusePlan, reusePlan } from '../layers/reuse-plan.ts';
 import type { RedisConnection } from '../redis/connection.ts';
+import { circumstances } from './request-key.ts';
+import { openSimilarAnswers } from './similar-answers.ts';
 import type { Telemetry } from './telemetry.ts';
 
 /** Answers in Redis are at most this large, and so many writes may be under way. */
@@ -20,40 +22,41 @@ const SHARED_ENTRY_BYTES = 256 * 1024;
 const SHARED_WRITES = 64;
 /** Background renewals for each hit, over time. */
 const REFRESH_BUDGET = 0.1;
-/** A background renewal is given up after this long, in milliseconds. */
-const REFRESH_TIMEOUT_MS = 120_000;
+/** What nobody waits for (a background renewal, an embedding to be kept) is given up after this long, in milliseconds. */
+const BACKGROUND_MS = 120_000;
 
 export interface ReuseParts {
   readonly telemetry: Telemetry;
   readonly redis: RedisConnection | undefined;
   /** Whether the upstream has capacity to spare, so that a renewal takes nothing from anybody. */
   readonly hasCapacity: () => boolean;
-  /** Counts and logs the calls that renew answers, as `observe` does for callers'. */
-  readonly observed: Layer;
+  /** What the calls that renew answers pass before they go upstream: they are counted, charged and logged as callers' are. */
+  readonly renewing: Layer;
 }
 
-/** The cache of answers: its layers, and how its defaults are replaced. */
-export function openReuse(config: Config, { telemetry, redis, hasCapacity, observed }: ReuseParts) {
+/** The cache of answers: its layers, the key of flights, and how its defaults are replaced. */
+export function openReuse(config: Config, { telemetry, redis, hasCapacity, renewing }: ReuseParts) {
   const { cache: settings } = config;
+  const clock = performance;
   let defaults = defaultsOf(config);
-  const planOf = (call: Call) => reusePlan(call, defaults.get(call.tenant) ?? settings);
-  const finder = lazily(() => new SimilarFinder(new SimilarIndex()));
+  const defaultsFor = ({ tenant }: Call): ReuseDefaults => defaults.get(tenant) ?? settings;
+  const planOf = (call: Call): ReusePlan => reusePlan(call, defaultsFor(call));
+  const isForgeable = settings.digest === 'md5';
+  /** Where the digest could be made to collide, the whole question. */
+  const requestOf = (call: Call): string => (isForgeable ? circumstances(call, settings.scope) + call.body : '');
+  const turnOf = (call: Call): LastTurn | undefined => splitLastTurn(call.body, circumstances(call, settings.scope));
+
+  const similar = openSimilarAnswers(settings, telemetry, clock);
   const cache = new AnswerCache({
     maxBytes: settings.maxBytes,
     counters: settings.counters,
-    ttlMs: settings.ttlMs,
-    clock: performance,
-    keepsRequests: settings.digest === 'md5',
-    left: (key) => finder.made?.remove(key),
+    clock,
+    left: similar.forget,
   });
-  // Redis holds no requests to compare with, so md5 keys stay in this process.
-  const tier =
-    redis === undefined || settings.digest === 'md5'
-      ? undefined
-      : new RedisTier({ redis, maxEntryBytes: SHARED_ENTRY_BYTES, maxWrites: SHARED_WRITES, now: Date.now });
   const ahead = new RefreshAhead({
     after: settings.refreshAhead,
     budgetRatio: REFRESH_BUDGET,
+    hasCapacity,
     random: Math.random,
   });
   let refreshes = 0;
@@ -63,65 +66,83 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, obser
     evictions: cache.metrics.keysEvicted,
     refreshes,
   }));
+  // Redis holds no requests to compare with, so that keys which can be forged stay in this process.
+  const tier = redis === undefined || isForgeable ? undefined : openTier(redis, telemetry);
 
-  const saltOf = ({ operation, tenant, options, routing }: Call): string =>
-    JSON.stringify([settings.scope === 'tenant' ? tenant : '', operation, options, routing.region]);
+  async function fetch(tier: RedisTier, call: Call): Promise<void> {
+    const key = call.digest();
+    const stored = await tier.get(key);
+    if (stored === undefined) return;
+    const { body, ttlMs } = stored;
+    const usage = usageOf(body);
+    if (usage === undefined) return;
+    const age = Math.max(0, Date.now() - stored.storedAtMs);
+    cache.keep(key, requestOf(call), { body, usage, age, askedAt: clock.now() - age }, ttlMs);
+  }
 
-  const reading = reuse({
-    planOf,
-    cache,
-    shared: tier && {
-      async find(key) {
-        const stored = await tier.get(key);
-        if (stored === undefined) return undefined;
-        const age = Math.max(0, Date.now() - stored.storedAtMs);
-        return stored.ttlMs > age ? { body: stored.body, age, remaining: stored.ttlMs - age } : undefined;
-      },
-    },
-    async similar(call, minSimilarity) {
-      const turn = splitLastTurn(call.body, saltOf(call));
-      if (turn === undefined) return undefined;
-      const found = await finder.get().find(turn.rest, turn.text, minSimilarity, call.signal);
-      return found && { key: found.id, score: found.score };
-    },
-    refresh(call, next, found) {
-      const key = call.digest();
-      if (!ahead.begin(key, found)) return;
-      if (!hasCapacity()) return ahead.done(key);
-      refreshes += 1;
-      void observed(next)(renewalOf(call))
-        .then((reply) => (reply.kind === 'stream' ? drained(reply.events) : undefined))
-        // What went wrong is counted and logged by `observed`; the answer that is there lives on until it expires.
-        .catch(() => undefined)
-        .finally(() => ahead.done(key));
-    },
-  });
+  function store(call: Call, { mode, ttlMs = settings.ttlMs }: ReusePlan, answer: Keepable): void {
+    const key = call.digest();
+    if (!cache.keep(key, requestOf(call), { ...answer, age: 0 }, ttlMs)) return;
+    tier?.set(key, { body: answer.body, storedAtMs: Date.now(), ttlMs }, ttlMs);
+    if (mode !== 'similar' && !(mode === 'refresh' && defaultsFor(call).mode === 'similar')) return;
+    const turn = turnOf(call);
+    if (turn !== undefined) void similar.get().add(turn.rest, key, turn.text, AbortSignal.timeout(BACKGROUND_MS));
+  }
 
-  const keeping = keep({
-    planOf,
-    keep(call, { mode, ttlMs = settings.ttlMs }, body, usage) {
-      const key = call.digest();
-      const kept = cache.keep(key, call.body, body, usage, ttlMs);
-      tier?.set(key, { body, storedAtMs: Date.now(), ttlMs }, ttlMs);
-      if (!kept || mode !== 'similar') return;
-      const turn = splitLastTurn(call.body, saltOf(call));
-      if (turn !== undefined) void finder.get().add(turn.rest, key, turn.text, AbortSignal.timeout(REFRESH_TIMEOUT_MS));
-    },
-  });
+  function refresh(call: Call, next: Service, found: FoundAnswer): void {
+    const key = call.digest();
+    if (!ahead.begin(key, found)) return;
+    refreshes += 1;
+    void renew(renewing(next), call).finally(() => ahead.done(key));
+  }
 
   return {
-    reading,
-    keeping,
+    reading: reuse({
+      planOf,
+      cache,
+      requestOf,
+      fetch: tier && ((call) => fetch(tier, call)),
+      async similar(call, minSimilarity) {
+        const turn = turnOf(call);
+        const found = turn && (await similar.get().find(turn.rest, turn.text, minSimilarity, call.signal));
+        return found && { key: found.id, score: found.score };
+      },
+      refresh,
+    }),
+    keeping: keep({ planOf, clock, keep: store }),
     /** The key of calls that may share a flight; undefined for those that may not. */
     flightKey: (call: Call): string | undefined => {
-      if (call.operation === 'models' || call.cache.mode === 'off') return undefined;
-      const request = settings.digest === 'md5' ? call.body : '';
-      return `${call.routing.priority} ${call.cache.mode === 'refresh'} ${call.digest()}${request}`;
+      const mode = call.cache.mode ?? defaultsFor(call).mode;
+      if (call.operation === 'models' || !call.selfContained || mode === 'off') return undefined;
+      // A call that asks for a new answer must not be given one that was asked for before it came for other reasons.
+      return `${call.routing.priority} ${mode === 'refresh'} ${call.digest()}${requestOf(call)}`;
     },
+    /** Takes over what holds for tenants; other settings of the cache need a restart. */
     replace: (next: Config): void => {
       defaults = defaultsOf(next);
     },
   };
+}
+
+function openTier(redis: RedisConnection, { metrics }: Telemetry): RedisTier {
+  const tier = new RedisTier({
+    redis,
+    maxEntryBytes: SHARED_ENTRY_BYTES,
+    maxWrites: SHARED_WRITES,
+    now: Date.now,
+  });
+  metrics.watchSharedCache(() => tier.metrics);
+  return tier;
+}
+
+/** What an answer used; undefined where the text is no answer, whoever put it into Redis. */
+function usageOf(body: string): Usage | undefined {
+  try {
+    return readUsage(JSON.parse(members(body).get('usage') ?? 'null'));
+  } catch (thrown) {
+    if (thrown instanceof JsonSyntaxError) return undefined;
+    throw thrown;
+  }
 }
 
 function defaultsOf(config: Config): ReadonlyMap<string, ReuseDefaults> {
@@ -138,35 +159,27 @@ function defaultsOf(config: Config): ReadonlyMap<string, ReuseDefaults> {
   );
 }
 
-/** A call that asks again in the background for what `call` was answered from the cache. */
-function renewalOf(call: Call): Call {
+/** Asks again in the background for what `call` was answered from the cache. Never rejects. */
+async function renew(service: Service, call: Call): Promise<void> {
   const now = performance.now();
-  const timeout = new RelayError('DEADLINE_EXCEEDED', 'The background renewal took too long.');
   const controller = new AbortController();
-  setTimeout(() => controller.abort(timeout), REFRESH_TIMEOUT_MS).unref();
-  return {
-    ...call,
-    id: `${call.id}-refresh`,
-    wantsStream: false,
-    routing: { ...call.routing, priority: 'background' },
-    deadline: now + REFRESH_TIMEOUT_MS,
-    signal: controller.signal,
-    trace: startTrace(now),
-  };
-}
-
-async function drained(events: AsyncIterable<unknown>): Promise<void> {
-  const iterator = events[Symbol.asyncIterator]();
-  while ((await iterator.next()).done !== true);
-}
-
-/** The similarity index builds a vocabulary; who never asks for similar answers does not pay for it. */
-function lazily<T>(make: () => T): { readonly made: T | undefined; get(): T } {
-  let made: T | undefined;
-  return {
-    get made() {
-      return made;
-    },
-    get: () => (made ??= make()),
-  };
+  const timer = setTimeout(() => {
+    controller.abort(new RelayError('DEADLINE_EXCEEDED', 'The background renewal took too long.'));
+  }, BACKGROUND_MS).unref();
+  try {
+    const reply = await service({
+      ...call,
+      id: `${call.id}-refresh`,
+      wantsStream: false,
+      routing: { ...call.routing, priority: 'background' },
+      deadline: now + BACKGROUND_MS,
+      signal: controller.signal,
+      trace: startTrace(now),
+    });
+    if (reply.kind === 'stream') for await (const _ of reply.events);
+  } catch {
+    // Counted and logged by the layers above `service`; the answer that is there lives on until it expires.
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -17,11 +17,17 @@ export interface RelayInfo {
   readonly upstream_time_to_first_byte?: number;
   /** Since the call arrived. */
   readonly total: number;
+  /** Absent where it is not known, and 0 for an answer that was there already. */
+  readonly cost_usd?: number;
   readonly simulated: boolean;
 }
 
 /** What is known of a call now, for its caller. `now` is in `performance.now()` milliseconds. */
-export function relayInfo({ id, trace }: Pick<Call, 'id' | 'trace'>, now: number): RelayInfo {
+export function relayInfo(
+  { id, trace }: Pick<Call, 'id' | 'trace'>,
+  now: number,
+  costUsd: number | undefined,
+): RelayInfo {
   return {
     request_id: id,
     upstream_request_id: trace.upstreamRequestId,
@@ -34,6 +40,7 @@ export function relayInfo({ id, trace }: Pick<Call, 'id' | 'trace'>, now: number
     queued: trace.queued,
     ...(trace.timeToFirstByte === undefined ? {} : { upstream_time_to_first_byte: trace.timeToFirstByte }),
     total: now - trace.startedAt,
+    ...(costUsd === undefined ? {} : { cost_usd: costUsd }),
     simulated: trace.simulated,
   };
 }

@@ -8,11 +8,13 @@ import { replay } from '../completion/replay.ts';
 import type { Reply, StreamEvent, WholeReply } from '../completion/reply.ts';
 import type { RoutingHints } from '../completion/routing.ts';
 import type { Service } from '../completion/service.ts';
+import type { Usage } from '../completion/usage.ts';
 import { traceContext } from './caller-metadata.ts';
 import type { Clock } from './clock.ts';
 import { Delivery, type DeliveryOptions, type StreamEncoder } from './deliver.ts';
 import type { EdgeCall, Handler } from './edge-call.ts';
 import type { Peer } from './peer.ts';
+import { countingEncoder } from './counting-encoder.ts';
 import { type RelayInfo, relayInfo } from './relay-info.ts';
 import type { Mount } from './server.ts';
 
@@ -62,6 +64,8 @@ export interface RelayServiceOptions {
   readonly authenticate: Authenticate;
   /** Digest of all that the answer may depend on, in hex. */
   readonly digest: (request: DecodedRequest, operation: Operation, tenant: string) => string;
+  /** What a call cost in USD, given what it used; undefined where that is not known. */
+  readonly priceOf: (call: Call, usage: Usage) => number | undefined;
   readonly stream: DeliveryOptions;
   readonly clock: Clock;
 }
@@ -80,23 +84,27 @@ export function relayService(options: RelayServiceOptions): Mount {
 }
 
 function unary(rpc: string, operation: Operation, options: RelayServiceOptions): Handler {
-  const { codec, service, clock } = options;
+  const { codec, service, priceOf, clock } = options;
   return async (edge, wire) => {
     const call = await open(edge, wire, rpc, operation, options);
     if (call === undefined) return;
     const reply = await service(call);
     const body = reply.kind === 'whole' ? reply.body : await accumulate(reply.events);
-    if (!edge.isOver) edge.respond(codec.encodeWhole(operation, body, relayInfo(call, clock.now()), memoOf(reply)));
+    // What is here as a whole has settled, or does so with its last event.
+    const cost = isPaid(call) ? priceOf(call, (await reply.settled).usage) : 0;
+    if (edge.isOver) return;
+    edge.respond(codec.encodeWhole(operation, body, relayInfo(call, clock.now(), cost), memoOf(reply)));
   };
 }
 
 function streaming(options: RelayServiceOptions): Handler {
-  const { codec, service, stream, clock } = options;
+  const { codec, service, priceOf, stream, clock } = options;
   return async (edge, wire) => {
     const call = await open(edge, wire, 'CompleteStream', 'messages', options);
     if (call === undefined) return;
-    const info = (): RelayInfo => relayInfo(call, clock.now());
-    const delivery = new Delivery(edge, codec.createStreamEncoder(), info, stream, clock);
+    const { encode, usage } = countingEncoder(codec.createStreamEncoder());
+    const info = (): RelayInfo => relayInfo(call, clock.now(), isPaid(call) ? priceOf(call, usage()) : 0);
+    const delivery = new Delivery(edge, { encode }, info, stream, clock);
     try {
       await delivery.send(eventsOf(await service(call)));
     } catch (thrown) {
@@ -139,6 +147,11 @@ async function open(
     signal: edge.signal,
     trace: edge.trace,
   };
+}
+
+/** Answers that are not the call's own were paid for by the one that they were made for. */
+function isPaid({ operation, trace: { cacheStatus } }: Call): boolean {
+  return operation === 'messages' && cacheStatus !== 'HIT' && cacheStatus !== 'SIMILAR' && cacheStatus !== 'COALESCED';
 }
 
 function memoOf(reply: Reply): WholeReply['memo'] {

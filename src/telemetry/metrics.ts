@@ -22,6 +22,17 @@ export interface CacheState {
   readonly refreshes: number;
 }
 
+/** What the level of the response cache did that replicas share; counts are since the start. */
+export interface SharedCacheState {
+  readonly hits: number;
+  readonly misses: number;
+  /** Of the misses: Redis did not answer in time. */
+  readonly unavailable: number;
+  /** Of the misses: what was there could not be used. */
+  readonly undecodable: number;
+  readonly writesFailed: number;
+}
+
 /** A call that is over. */
 export interface CallFigures {
   readonly status: StatusName | 'OK';
@@ -183,6 +194,19 @@ export function createMetrics(known: KnownLabels) {
       make.reading('claude_relay_cache_entries', 'Answers in the response cache.', () => read().entries);
       make.total('claude_relay_cache_evictions_total', 'Answers displaced for lack of room.', () => read().evictions);
       make.total('claude_relay_cache_refreshes_total', 'Answers renewed before they expired.', () => read().refreshes);
+    },
+    /** Shows at each scrape what the shared level of the response cache did. Once only. */
+    watchSharedCache(read: () => SharedCacheState): void {
+      make.total('claude_relay_cache_shared_hits_total', 'Answers found in Redis.', () => read().hits);
+      make.total('claude_relay_cache_shared_misses_total', 'Look-ups in Redis that found none.', () => read().misses);
+      make.total('claude_relay_cache_shared_failures_total', 'Look-ups and writes that Redis failed.', () => {
+        const { unavailable, undecodable, writesFailed } = read();
+        return unavailable + undecodable + writesFailed;
+      });
+    },
+    /** Shows at each scrape how many embeddings could not be had. Once only. */
+    watchEmbeddings(readFailures: () => number): void {
+      make.total('claude_relay_cache_embedding_failures_total', 'Embeddings that could not be had.', readFailures);
     },
     /** Adds the process's own: memory, CPU, event loop, garbage collection. Once only. */
     includeProcess(): void {

@@ -98,7 +98,8 @@ export async function startRelay(service: Service, options: FixtureOptions = {})
       return service(call);
     },
     authenticate: () => ANONYMOUS,
-    digest: (body) => `digest of ${body}`,
+    digest: ({ body }) => `digest of ${body}`,
+    priceOf: () => undefined,
     stream: { flushBytes: 1024, flushIntervalMs: 0 },
     clock,
     ...options.relay,

@@ -72,7 +72,8 @@ export class SimilarFinder {
 
   #keep(scope: string, id: string, vector: Float32Array): boolean {
     try {
-      this.#search?.vectors.add(scope, id, vector);
+      const displaced = this.#search?.vectors.add(scope, id, vector);
+      if (displaced !== undefined) this.#canonicals.delete(displaced);
       return true;
     } catch (error) {
       if (!(error instanceof VectorError)) throw error;

@@ -54,9 +54,10 @@ export class VectorIndex {
 
   /**
    * Keeps a vector under an id, within a scope (the digest of everything else in the request).
+   * @returns the id whose vector had to go for it, if any
    * @throws VectorError
    */
-  add(scope: string, id: string, vector: Float32Array): void {
+  add(scope: string, id: string, vector: Float32Array): string | undefined {
     const unit = this.#unit(vector);
     this.remove(id);
     const oldest = this.#slots.size >= this.#options.maxEntries ? this.#slots.keys().next().value : undefined;
@@ -69,6 +70,7 @@ export class VectorIndex {
     const siblings = this.#scopes.get(scope);
     if (siblings === undefined) this.#scopes.set(scope, new Set([slot]));
     else siblings.add(slot);
+    return oldest;
   }
 
   /** Forgets an entry. Unknown ids are ignored. */
