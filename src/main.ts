@@ -14,6 +14,7 @@ import { RetryBudget } from './layers/retry-budget.ts';
 import { openAccess } from './main/access.ts';
 import { adminListener } from './main/admin-listener.ts';
 import { hedging } from './main/hedging.ts';
+import { reloader } from './main/reload.ts';
 import { requestKey } from './main/request-key.ts';
 import { openReuse } from './main/reuse.ts';
 import { openSharedState } from './main/shared-state.ts';
@@ -23,7 +24,7 @@ import { createCodec } from './server/codec/codec.ts';
 import { relayService } from './server/relay-service.ts';
 import { systemClock as edgeClock } from './server/clock.ts';
 import { createServer } from './server/server.ts';
-import { serverOptions, tlsOptions } from './main/server-options.ts';
+import { serverOptions } from './main/server-options.ts';
 import { describeError, type Log } from './telemetry/log.ts';
 
 /** A stream is held back for its first content this long, in milliseconds; then what came is sent on. */
@@ -38,8 +39,8 @@ export interface Relay {
   /** Whether the simulated upstream answers, because no account is configured. */
   readonly simulated: boolean;
   /**
-   * Takes over accounts, tenants and certificates without dropping a call or a connection; says what else differs and
-   * needs a restart.
+   * Takes over accounts, tenants and certificates without dropping a call or a connection; resolves with the names of
+   * the settings that differ besides and need a restart. Calls under way at accounts that left may outlast it.
    */
   readonly reload: (config: Config) => Promise<readonly string[]>;
   /** Refuses new calls, lets those under way finish, closes everything. */
@@ -114,15 +115,10 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
   return {
     address: formatAddress({ ...config.server.listen, port }),
     adminAddress: formatAddress({ ...config.admin.listen, port: adminPort }),
-    simulated: upstreams.simulated,
-    async reload(next) {
-      // First what can be refused, so that nothing is taken over by halves; the pool takes whatever is valid.
-      server.setTls(tlsOptions(next.server));
-      access.replace(next.tenants);
-      answers.replace(next);
-      await upstreams.replace(next);
-      return [];
+    get simulated() {
+      return upstreams.simulated;
     },
+    reload: reloader(config, { server, access, answers, upstreams }),
     async drain() {
       const report = await server.drain();
       await upstreams.close();

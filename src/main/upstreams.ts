@@ -41,6 +41,8 @@ export async function openUpstreams(config: Config, telemetry: Telemetry, versio
     events,
   });
   const stopProbes = probe();
+  /** Resolves when all that has left is closed. */
+  let left: Promise<void> = Promise.resolve();
 
   async function openSimulator(): Promise<Simulator> {
     const started = await startSimulator({ ...defaultSimulatorOptions, latency: SIMULATED_LATENCY });
@@ -75,7 +77,9 @@ export async function openUpstreams(config: Config, telemetry: Telemetry, versio
 
   return {
     pool,
-    simulated: simulator !== undefined,
+    get simulated(): boolean {
+      return simulator !== undefined;
+    },
     /** Whether nothing is short: no call waits, no breaker is open, nothing cools down. */
     hasCapacity(): boolean {
       const { endpoints, modelClasses, overloaded, waiting } = pool.snapshot();
@@ -86,19 +90,23 @@ export async function openUpstreams(config: Config, telemetry: Telemetry, versio
         modelClasses.every(({ coolingFor }) => coolingFor === 0)
       );
     },
-    /** Takes over the accounts of another configuration; calls under way finish where they are. */
+    /**
+     * Takes over the accounts of another configuration. Calls under way finish where they are, which may take as long as
+     * answers do: what leaves is closed behind them, and nobody waits for it.
+     */
     async replace(next: Config): Promise<void> {
       telemetry.know(next);
       if (next.accounts.length === 0) simulator ??= await openSimulator();
-      await pool.update(accountsOf(next, simulator));
-      if (next.accounts.length > 0) {
-        await simulator?.close();
-        simulator = undefined;
-      }
+      const leaving = next.accounts.length === 0 ? undefined : simulator;
+      const closed = pool.update(accountsOf(next, simulator)).then(() => leaving?.close());
+      if (leaving !== undefined) simulator = undefined;
+      const before = left;
+      left = closed.catch(telemetry.bug).then(() => before);
     },
     async close(): Promise<void> {
       stopProbes();
       await pool.close();
+      await left;
       await simulator?.close();
     },
   };
