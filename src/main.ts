@@ -51,7 +51,7 @@ export interface Relay {
 export async function startRelay(config: Config, log: Log, version: string): Promise<Relay> {
   const now = (): number => performance.now();
   const shared = await openSharedState(config.redis, log);
-  const access = openAccess(config.tenants, shared.quotaStore);
+  const access = openAccess(config.tenants, shared);
   const telemetry = openTelemetry(config, access.directory, log);
   const upstreams = await openUpstreams(config, telemetry, version);
   const { pool } = upstreams;
@@ -108,7 +108,13 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
   });
   const admin = adminListener(config.admin, { telemetry, upstreams, server, version });
 
-  const [{ port }, { port: adminPort }] = await Promise.all([server.start(), admin.start()]);
+  const close = async (): Promise<void> => {
+    await upstreams.close();
+    await shared.close();
+    await admin.close();
+  };
+  const { port } = await server.start().catch(closed);
+  const { port: adminPort } = await admin.start().catch(closed);
   server.setServing(pool.canServe);
   pool.onChange(() => server.setServing(pool.canServe));
 
@@ -121,10 +127,15 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
     reload: reloader(config, { server, access, answers, upstreams }),
     async drain() {
       const report = await server.drain();
-      await upstreams.close();
-      await shared.close();
-      await admin.close();
+      await close();
       return report;
     },
   };
+
+  /** A relay that cannot start leaves nothing open that would keep its process alive. */
+  async function closed(thrown: unknown): Promise<never> {
+    server.close();
+    await close();
+    throw thrown;
+  }
 }

@@ -92,13 +92,32 @@ export class Authenticator {
    *   no further signature can be remembered
    */
   authenticate(request: Credentials): Tenant {
-    if (this.#directory.isOpen) return ANONYMOUS;
+    return this.#prove(request).tenant;
+  }
+
+  /**
+   * As `authenticate`, among replicas: `claim` says whether this replica is the first to accept the signature.
+   *
+   * @throws RelayError as `authenticate` does; SIGNATURE_REPLAYED also where another replica was first
+   */
+  async authenticateAmongReplicas(
+    request: Credentials,
+    claim: (tenant: string, key: string, expires: number) => Promise<boolean>,
+  ): Promise<Tenant> {
+    const { tenant, signature } = this.#prove(request);
+    if (signature !== undefined && !(await claim(tenant.name, keyOf(signature.hex), signature.expires)))
+      throw replayed();
+    return tenant;
+  }
+
+  #prove(request: Credentials): { readonly tenant: Tenant; readonly signature: Signature | undefined } {
+    if (this.#directory.isOpen) return { tenant: ANONYMOUS, signature: undefined };
     const signature = this.#bySignature(request);
     const [tenant] = this.#agreed([this.#byToken(request), signature?.tenant, this.#byCertificate(request)]);
     if (tenant === undefined) throw unauthenticated(NO_CREDENTIAL);
     // Last, so that a call refused for another reason does not use its signature up.
     if (signature !== undefined) this.#acceptOnce(signature);
-    return tenant;
+    return { tenant, signature };
   }
 
   /** Those of the tenants that there are, all of them the same. */
@@ -175,16 +194,11 @@ export class Authenticator {
   #acceptOnce({ tenant, hex, expires }: Signature): void {
     const now = this.#now();
     const memory = this.#memoryOf(tenant.name, now);
-    // Half of the digest: 128 bits are enough never to meet by chance, and no secret is needed to keep them.
-    const key = Buffer.from(hex.slice(0, 32), 'hex').toString('latin1');
-    switch (memory.remember(key, expires, now)) {
+    switch (memory.remember(keyOf(hex), expires, now)) {
       case 'fresh':
         return;
       case 'seen':
-        throw new RelayError(
-          'SIGNATURE_REPLAYED',
-          'This signature was accepted before. Sign every call anew; a finer timestamp tells equal requests apart.',
-        );
+        throw replayed();
       case 'full':
         throw new RelayError(
           'QUOTA_EXCEEDED',
@@ -219,4 +233,14 @@ const NO_CREDENTIAL = `Send metadata "authorization: Bearer TOKEN", a signature 
 
 function unauthenticated(message: string): RelayError {
   return new RelayError('UNAUTHENTICATED', message);
+}
+
+/** Half of the digest: 128 bits are enough never to meet by chance, and no secret is needed to keep them. */
+function keyOf(hex: string): string {
+  return Buffer.from(hex.slice(0, 32), 'hex').toString('latin1');
+}
+
+function replayed(): RelayError {
+  const advice = 'Sign every call anew; a finer timestamp tells equal requests apart.';
+  return new RelayError('SIGNATURE_REPLAYED', `This signature was accepted before. ${advice}`);
 }

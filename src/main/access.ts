@@ -3,28 +3,33 @@ import { Authenticator, type Claim } from '../access/authenticator.ts';
 import { TenantDirectory, type TenantEntry } from '../access/directory.ts';
 import { requireRegion, requireRpc } from '../access/permissions.ts';
 import { Quotas } from '../access/quota.ts';
-import type { QuotaStore } from '../access/quota-store.ts';
+import type { Tenant } from '../access/tenant.ts';
 import type { Call } from '../completion/call.ts';
 import { priceBook } from '../completion/price.ts';
 import type { Usage } from '../completion/usage.ts';
 import type { TenantConfig } from '../config/sections/tenants.ts';
 import type { Screen } from '../server/edge-call.ts';
 import type { Peer } from '../server/peer.ts';
-import type { Authenticate } from '../server/relay-service.ts';
+import type { Authenticate, Identity } from '../server/relay-service.ts';
+import type { SharedState } from './shared-state.ts';
 
 /** Signatures that one tenant may send within the ten minutes for which they are remembered. */
 const SIGNATURES_PER_TENANT = 262_144;
 
 /** Who may call, and what they may use. */
-export function openAccess(tenants: readonly TenantConfig[], quotaStore: QuotaStore) {
+export function openAccess(tenants: readonly TenantConfig[], { quotaStore, replays }: SharedState) {
   const directory = new TenantDirectory(tenants.map(entryOf));
   const authenticator = new Authenticator({ directory, now: Date.now, signaturesPerTenant: SIGNATURES_PER_TENANT });
   const prices = priceBook();
   const screen: Screen = (metadata, peer) => authenticator.screen(claimOf(metadata, peer));
   const authenticate: Authenticate = (metadata, wire, peer, rpc) => {
-    const tenant = authenticator.authenticate({ ...claimOf(metadata, peer), body: wire });
-    requireRpc(tenant, rpc);
-    return { tenant: tenant.name };
+    const request = { ...claimOf(metadata, peer), body: wire };
+    const admitted = (tenant: Tenant): Identity => {
+      requireRpc(tenant, rpc);
+      return { tenant: tenant.name };
+    };
+    if (replays === undefined) return admitted(authenticator.authenticate(request));
+    return authenticator.authenticateAmongReplicas(request, (...claim) => replays.claim(...claim)).then(admitted);
   };
   return {
     directory,

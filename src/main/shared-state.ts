@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { MemoryQuotaStore } from '../access/memory-quota-store.ts';
 import type { QuotaStore } from '../access/quota-store.ts';
+import { RedisReplayMemory } from '../access/redis-replay-memory.ts';
 import { RedisQuotaStore } from '../access/redis-quota-store.ts';
 import type { RedisConfig } from '../config/sections/redis.ts';
 import { systemClock } from '../endpoints/clock.ts';
@@ -14,6 +15,8 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const MAX_PENDING = 4_096;
 const LEASE_MS = 60_000;
 const MAX_ARREARS = 10_000;
+/** Signatures accepted while Redis is lost that are kept to be told to it. */
+const MAX_UNTOLD = 100_000;
 const HEARTBEAT_MS = 5_000;
 /** Replicas counted on before Redis has told how many there are. */
 const ASSUMED_REPLICAS = 2;
@@ -22,13 +25,20 @@ export interface SharedState {
   /** Undefined where no Redis is configured. */
   readonly redis: RedisConnection | undefined;
   readonly quotaStore: QuotaStore;
+  /** Lets replicas accept a signature once among them; undefined where there is one replica. */
+  readonly replays: RedisReplayMemory | undefined;
   readonly close: () => Promise<void>;
 }
 
 /** State that replicas share in Redis, where one is configured; else this process's own. */
 export async function openSharedState(config: RedisConfig | undefined, log: Log): Promise<SharedState> {
   if (config === undefined) {
-    return { redis: undefined, quotaStore: new MemoryQuotaStore(), close: () => Promise.resolve() };
+    return {
+      redis: undefined,
+      quotaStore: new MemoryQuotaStore(),
+      replays: undefined,
+      close: () => Promise.resolve(),
+    };
   }
   const clock = systemClock;
   const redis = new RedisConnection({
@@ -52,11 +62,14 @@ export async function openSharedState(config: RedisConfig | undefined, log: Log)
   });
   await replicas.start();
   const quotaStore = new RedisQuotaStore({ redis, replicas, leaseMs: LEASE_MS, maxArrears: MAX_ARREARS, clock });
+  const replays = new RedisReplayMemory({ redis, maxUntold: MAX_UNTOLD, now: Date.now });
   return {
     redis,
     quotaStore,
+    replays,
     async close() {
       quotaStore.close();
+      replays.close();
       await replicas.close();
       await redis.close();
     },
