@@ -23,6 +23,8 @@ export interface AnswerOptions {
   readonly stallMs: number;
   /** For the errors: which endpoint it was. */
   readonly metadata: Readonly<Record<string, string>>;
+  /** Takes the credentials that were sent out of a text, since gateways may quote requests in their errors. */
+  readonly conceal: (text: string) => string;
 }
 
 /** An error body that tells anything is small. */
@@ -124,7 +126,8 @@ export class Answer implements Receiver {
 
   /** The status alone says enough where the body does not. */
   private errorBody(head: ResponseHead, coding: Coding | undefined, flow: Flow): Sink {
-    const refused = (body: string) => refusal(head, body, this.options.clock.epoch(), this.options.metadata);
+    const { clock, conceal, metadata } = this.options;
+    const refused = (body: string) => refusal(head, conceal(body), clock.epoch(), metadata);
     return new WholeBody({
       coding,
       maxBytes: ERROR_BODY_BYTES,
@@ -137,7 +140,8 @@ export class Answer implements Receiver {
 
   private interruption(head: ResponseHead, cause: unknown): RelayError {
     if (cause instanceof ErrorEvent) {
-      return errorEvent(head, cause.data, this.options.clock.epoch(), this.options.metadata);
+      const { clock, conceal, metadata } = this.options;
+      return errorEvent(head, conceal(cause.data), clock.epoch(), metadata);
     }
     if (cause === undefined || cause instanceof MalformedStream) {
       const problem = cause === undefined ? 'ended before it was complete' : 'was damaged';

@@ -52,6 +52,8 @@ const PATHS: Readonly<Record<Operation, string>> = {
   models: '/v1/models',
 };
 
+const MASK = '***';
+
 /** What a header value may hold unquoted (RFC 9110, 5.5); keys of the API hold nothing else. */
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
@@ -71,6 +73,7 @@ export function anthropicProvider(options: AnthropicOptions): Provider {
     maxResponseBytes: options.maxResponseBytes,
     stallMs: timeoutMs,
     metadata,
+    conceal: (text) => text.replaceAll(options.apiKey.reveal() || MASK, MASK),
   };
   let coding = options.requestCompression;
 

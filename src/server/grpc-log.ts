@@ -1,8 +1,9 @@
 import { setLogger } from '@grpc/grpc-js';
 
 /**
- * Takes over what grpc-js logs, for the whole process. By itself it prints to stderr, and the values of metadata that
- * it cannot read with it: half of a caller's token, for example.
+ * Takes over what grpc-js logs, for the whole process. By itself it prints to stderr, and with it what callers sent as
+ * metadata: values that it cannot read, half of a token for example; and, where its own variable GRPC_TRACE asks for
+ * it, the headers of every call.
  */
 export function takeOverGrpcLog(warn: (message: string) => void): void {
   const log = (message: unknown): void => warn(withoutMetadata(String(message)));
@@ -10,5 +11,7 @@ export function takeOverGrpcLog(warn: (message: string) => void): void {
 }
 
 function withoutMetadata(message: string): string {
-  return message.replace(/^(Failed to add metadata entry [^:]*):.*$/s, '$1: it is not printable ASCII');
+  return message
+    .replace(/(Failed to add metadata entry [^:]*):.*$/s, '$1: it is not printable ASCII')
+    .replace(/( received headers) .*$/s, '$1 (withheld)');
 }
