@@ -51,7 +51,7 @@ export interface Relay {
 export async function startRelay(config: Config, log: Log, version: string): Promise<Relay> {
   const now = (): number => performance.now();
   const shared = await openSharedState(config.redis, log);
-  const access = openAccess(config.tenants, shared.quotaStore);
+  const access = openAccess(config.tenants, shared);
   const telemetry = openTelemetry(config, access.directory, log);
   const upstreams = await openUpstreams(config, telemetry, version);
   const { pool } = upstreams;
