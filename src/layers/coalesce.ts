@@ -114,25 +114,32 @@ class Flight {
     }
   }
 
-  /** The caller's own view of the reply. Usage is told to the first alone, so that it is counted once. */
+  /** The caller's own view of the reply. What the flight used is told to all: the first one's status says that he paid. */
   private shareOf(reply: Reply, call: Call, now: () => number): Reply {
     const isFirst = this.tell(call, now, true);
     if (reply.kind === 'whole' || this.shared === undefined) {
       this.leave(call);
-      return isFirst ? reply : { ...reply, settled: Promise.resolve({ outcome: 'delivered', usage: {} }) };
+      return reply;
     }
     const { promise: read, resolve } = Promise.withResolvers<Settlement>();
     const events = this.shared.read(call.signal, (outcome, error) => {
       this.leave(call);
       resolve({ outcome, usage: {}, ...(error !== undefined && { error }) });
     });
-    return { ...reply, events, settled: isFirst ? this.counting(call, read, reply.settled) : read };
+    return { ...reply, events, settled: this.settled(call, read, reply.settled, isFirst) };
   }
 
-  /** What the flight came to, and how its first caller's own reading ended. */
-  private async counting(call: Call, read: Promise<Settlement>, flown: Promise<Settlement>): Promise<Settlement> {
-    const [reading, settlement] = [await read, await flown];
-    this.tellAll(call);
+  /** How a caller's own reading ended, and what the flight came to: that must wait for its end with him who is counted. */
+  private async settled(
+    call: Call,
+    read: Promise<Settlement>,
+    flown: Promise<Settlement>,
+    isFirst: boolean,
+  ): Promise<Settlement> {
+    const reading = await read;
+    if (reading.outcome !== 'delivered' && !isFirst) return reading;
+    const settlement = await flown;
+    if (isFirst) this.tellAll(call);
     return reading.outcome === 'delivered' ? settlement : { ...reading, usage: settlement.usage };
   }
 

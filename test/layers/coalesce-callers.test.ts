@@ -46,7 +46,7 @@ describe('the callers of a shared flight', () => {
     await assert.rejects(replies[0] ?? Promise.resolve());
     answers[0]?.resolve(wholeReply('{}'));
     const usages = await Promise.all(replies.slice(1).map(async (reply) => (await (await reply).settled).usage));
-    assert.deepEqual(usages, [{ output_tokens: 3 }, {}]);
+    assert.deepEqual(usages, [{ output_tokens: 3 }, { output_tokens: 3 }]);
     assert.deepEqual(
       [first, second, third].map(({ trace }) => [trace.cacheStatus, trace.attempts, trace.account]),
       [
@@ -72,7 +72,7 @@ describe('the callers of a shared flight', () => {
     );
   });
 
-  it('tell the first one what a stream used, and that he left it, when it is over', async () => {
+  it('learn what a stream used when it is over, also the first one, who has left it', async () => {
     const stream = new FakeStream();
     const share = layer(() => Promise.resolve(stream.reply()));
     const gone = new AbortController();
@@ -86,7 +86,7 @@ describe('the callers of a shared flight', () => {
       settlements.map(({ outcome, usage }) => [outcome, usage]),
       [
         ['abandoned', { output_tokens: 3 }],
-        ['delivered', {}],
+        ['delivered', { output_tokens: 3 }],
       ],
     );
   });

@@ -100,11 +100,16 @@ describe('coalesce', () => {
     assert.equal(later.kind === 'whole' && later.body, '2');
   });
 
-  it('tells usage to one caller alone, so that it is counted once', async () => {
+  it('tells all callers what the answer used, and all but one that another has paid', async () => {
     const share = layer(() => Promise.resolve(wholeReply('{}')));
-    const replies = await Promise.all([share(fakeCall()), share(fakeCall()), share(fakeCall())]);
+    const calls = [fakeCall(), fakeCall(), fakeCall()];
+    const replies = await Promise.all(calls.map((call) => share(call)));
     const usages = await Promise.all(replies.map(async (reply) => (await reply.settled).usage));
-    assert.deepEqual(usages, [{ output_tokens: 3 }, {}, {}]);
+    assert.deepEqual(usages, [{ output_tokens: 3 }, { output_tokens: 3 }, { output_tokens: 3 }]);
+    assert.deepEqual(
+      calls.map(({ trace }) => trace.cacheStatus),
+      ['UNSPECIFIED', 'COALESCED', 'COALESCED'],
+    );
   });
 
   it('fails all who wait with the one failure, and keeps nothing of it', async () => {
