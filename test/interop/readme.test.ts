@@ -36,6 +36,14 @@ describe('the tables of the README', () => {
   });
 });
 
+test('the README tells every command', async () => {
+  const { stdout } = await run(process.execPath, [`${ROOT}src/cli/main.ts`, '--help']);
+  const [, list = ''] = stdout.split('Commands:\n');
+  const commands = [...list.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name).filter((name) => name !== 'help');
+  const told = tableUnder('Start').map(([name]) => name);
+  assert.deepEqual(told.toSorted(), commands.toSorted());
+});
+
 test('the drawing of the pipeline shows every reason', () => {
   const drawing = codeBlocks().find(({ section }) => section === 'How a call travels')?.text ?? '';
   const absent = Object.keys(REASONS).filter((reason) => !new RegExp(`\\b${reason}\\b`).test(drawing));
