@@ -115,8 +115,14 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
   };
   const { port } = await server.start().catch(closed);
   const { port: adminPort } = await admin.start().catch(closed);
-  server.setServing(pool.canServe);
-  pool.onChange(() => server.setServing(pool.canServe));
+  let isServing = pool.canServe;
+  server.setServing(isServing);
+  pool.onChange(() => {
+    // Regions change too; who watches health is told only what changes for the whole.
+    if (pool.canServe === isServing) return;
+    isServing = pool.canServe;
+    server.setServing(isServing);
+  });
 
   return {
     address: formatAddress({ ...config.server.listen, port }),
