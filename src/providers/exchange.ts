@@ -30,6 +30,7 @@ export class Exchange implements Dispatcher.DispatchHandler, Entrant, Flow {
   private sink: Sink | undefined;
   private startedAt: number | undefined;
   private sawBody = false;
+  private paused = false;
   /** Why the exchange ended before the answer did. */
   private stopped: Error | undefined;
 
@@ -59,11 +60,19 @@ export class Exchange implements Dispatcher.DispatchHandler, Entrant, Flow {
     this.pool.dispatch(this.request, this);
   }
 
+  /**
+   * Takes effect once what the socket has brought is parsed. undici would stop in the middle of it and put the rest back, yet
+   * have read on by then: with each pause its buffer would grow by more than the reader took.
+   */
   pause(): void {
-    this.controller?.pause();
+    this.paused = true;
+    queueMicrotask(() => {
+      if (this.paused) this.controller?.pause();
+    });
   }
 
   resume(): void {
+    this.paused = false;
     this.controller?.resume();
   }
 
@@ -97,7 +106,9 @@ export class Exchange implements Dispatcher.DispatchHandler, Entrant, Flow {
     if (this.stopped !== undefined) controller.abort(this.stopped);
   }
 
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: RawHeaders): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: RawHeaders): void {
+    // They would hold the buffer that the head came in, up to 64 KiB, for as long as the answer lasts.
+    controller.rawHeaders = null;
     // 1xx answers only precede the one that counts.
     if (status >= 200) this.sink = this.receiver.open(status, headers, this);
   }
