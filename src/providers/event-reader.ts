@@ -19,6 +19,14 @@ export class ErrorEvent extends Error {
   }
 }
 
+/** The kinds of events, each as one string: those that JSON.parse makes are new ones for each event. */
+const KINDS: ReadonlyMap<string, string> = new Map(
+  [
+    ...['message_start', 'content_block_start', 'content_block_delta', 'content_block_stop', 'message_delta'],
+    ...['message_stop', 'ping'],
+  ].map((kind) => [kind, kind]),
+);
+
 const CR = 0x0d;
 const LF = 0x0a;
 const BYTE_ORDER_MARK = '\uFEFF';
@@ -91,7 +99,7 @@ export class EventReader {
     if (type === 'message_start') this.start(payload);
     else if (type === 'message_delta') this.counted = mergeUsage(this.counted, readUsage(payload['usage']));
     else if (type === 'message_stop') this.stopped = true;
-    this.emit({ type, data });
+    this.emit({ type: KINDS.get(type) ?? type, data });
   }
 
   private start({ message }: Record<string, unknown>): void {
