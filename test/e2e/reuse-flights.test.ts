@@ -9,7 +9,7 @@ import { canonical } from '../completion/lossless.ts';
 import { ManualClock } from '../simulator/manual-clock.ts';
 import { eventOf, jsonOf } from './core-json.ts';
 import { type Event, type Fields, readAll } from './core-relay.ts';
-import { ask, type CachedRelay, type ReuseInfo, startCached, startUpstream, tenant, as } from './reuse-relay.ts';
+import { as, ask, type CachedRelay, infoOf, startCached, startUpstream, tenant } from './reuse-relay.ts';
 
 const WAIT: Latency = { firstByte: { mean: 1_000, jitter: 0 }, step: { mean: 0, jitter: 0 }, unit: 'event' };
 const STEPS: Latency = { firstByte: { mean: 10, jitter: 0 }, step: { mean: 10, jitter: 0 }, unit: 'event' };
@@ -36,18 +36,16 @@ async function underWay(cached: CachedRelay, count: number): Promise<void> {
 
 /** Lets the upstream's time pass, in steps, until the promise is settled. */
 async function until<T>(clock: ManualClock, promise: Promise<T>, step = 1_000): Promise<T> {
-  let isSettled = false;
-  void promise.finally(() => (isSettled = true)).catch(() => undefined);
-  while (!isSettled) {
+  const settled = promise.then(
+    () => true,
+    () => true,
+  );
+  do {
     clock.advance(step);
     // What it sends now is to arrive before more is sent.
     for (let rounds = 0; rounds < 20; rounds++) await round();
-  }
+  } while (!(await Promise.race([settled, Promise.resolve(false)])));
   return promise;
-}
-
-function infoOf(message: Fields | undefined): ReuseInfo {
-  return (message?.['relay'] ?? {}) as ReuseInfo;
 }
 
 async function textOf(events: readonly Event[]): Promise<string> {

@@ -54,6 +54,17 @@ export async function startCached(settings: object = {}, given?: Simulator): Pro
   };
 }
 
+/** What the relay tells of an answer, or of a stream with one of its events. */
+export function infoOf(message: Fields | undefined): ReuseInfo {
+  return message?.['relay'] ?? {};
+}
+
+/** The upstream's id of an answer, which every request upstream gets anew. */
+export function idOf(answer: Fields | undefined): string {
+  const { id }: { id?: string } = answer?.['message'] ?? {};
+  return id ?? '';
+}
+
 /** A tenant for the settings, whose token is its name. */
 export function tenant(name: string, more: object = {}): object {
   return { name, token_sha256: createHash('sha256').update(name).digest('hex'), ...more };
