@@ -1,0 +1,36 @@
+/** A relay in a process of its own, which tells of what it holds. Arguments: the configuration file. */
+import { setImmediate as round } from 'node:timers/promises';
+import { loadConfig } from '../../src/config/load.ts';
+import { startRelay } from '../../src/main.ts';
+import { createLog } from '../../src/telemetry/log.ts';
+import type { Holdings } from './core-process.ts';
+
+const warnings: string[] = [];
+process.on('warning', ({ message }) => warnings.push(message));
+
+function holdings(): Holdings {
+  const resources: Record<string, number> = {};
+  for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { heapUsed, live: heapUsed + external, rss, resources, listeners: listenersOf(process), warnings };
+}
+
+function listenersOf(emitter: NodeJS.EventEmitter): number {
+  return emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0);
+}
+
+async function collect(): Promise<void> {
+  // Finalizers and promise reactions of one collection make garbage for the next.
+  for (let times = 0; times < 4; times++) {
+    await round();
+    globalThis.gc?.();
+  }
+}
+
+const config = loadConfig({ path: process.argv[2], env: {} });
+const relay = await startRelay(config, createLog({ level: 'silent' }), '0.0.0-test');
+process.on('message', (question: 'holdings' | 'collected') => {
+  const ready = question === 'collected' ? collect() : Promise.resolve();
+  void ready.then(() => process.send?.(holdings()));
+});
+process.send?.({ address: relay.address, adminAddress: relay.adminAddress });
