@@ -66,6 +66,7 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
     hasCapacity: () => upstreams.hasCapacity(),
     // Renewals in the background are counted and charged like the calls that they serve.
     renewing: (next) => stack([observer.layer, admission], next),
+    clock: systemClock,
   });
 
   const service: Service = stack(

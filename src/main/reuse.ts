@@ -1,6 +1,6 @@
 import { AnswerCache, type FoundAnswer } from '../cache/answer-cache.ts';
 import { type LastTurn, splitLastTurn } from '../cache/last-turn.ts';
-import { RedisTier } from '../cache/redis-tier.ts';
+import { type RedisCommands, RedisTier } from '../cache/redis-tier.ts';
 import { RefreshAhead } from '../cache/refresh-ahead.ts';
 import type { Call } from '../completion/call.ts';
 import { RelayError } from '../completion/errors.ts';
@@ -9,10 +9,10 @@ import type { Layer, Service } from '../completion/service.ts';
 import { startTrace } from '../completion/trace.ts';
 import { readUsage, type Usage } from '../completion/usage.ts';
 import type { Config } from '../config/load.ts';
+import type { Clock } from '../endpoints/clock.ts';
 import { type Keepable, keep } from '../layers/keep.ts';
 import { reuse } from '../layers/reuse.ts';
 import { type ReuseDefaults, type ReusePlan, reusePlan } from '../layers/reuse-plan.ts';
-import type { RedisConnection } from '../redis/connection.ts';
 import { circumstances } from './request-key.ts';
 import { openSimilarAnswers } from './similar-answers.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -26,18 +26,18 @@ const REFRESH_BUDGET = 0.1;
 const BACKGROUND_MS = 120_000;
 
 export interface ReuseParts {
-  readonly telemetry: Telemetry;
-  readonly redis: RedisConnection | undefined;
+  readonly telemetry: Pick<Telemetry, 'metrics' | 'log'>;
+  readonly redis: RedisCommands | undefined;
   /** Whether the upstream has capacity to spare, so that a renewal takes nothing from anybody. */
   readonly hasCapacity: () => boolean;
   /** What the calls that renew answers pass before they go upstream: they are counted, charged and logged as callers' are. */
   readonly renewing: Layer;
+  readonly clock: Clock;
 }
 
 /** The cache of answers: its layers, the key of flights, and how its defaults are replaced. */
-export function openReuse(config: Config, { telemetry, redis, hasCapacity, renewing }: ReuseParts) {
+export function openReuse(config: Config, { telemetry, redis, hasCapacity, renewing, clock }: ReuseParts) {
   const { cache: settings } = config;
-  const clock = performance;
   let defaults = defaultsOf(config);
   const defaultsFor = ({ tenant }: Call): ReuseDefaults => defaults.get(tenant) ?? settings;
   const planOf = (call: Call): ReusePlan => reusePlan(call, defaultsFor(call));
@@ -57,7 +57,7 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
     after: settings.refreshAhead,
     budgetRatio: REFRESH_BUDGET,
     hasCapacity,
-    random: Math.random,
+    random: () => clock.random(),
   });
   let refreshes = 0;
   telemetry.metrics.watchCache(() => ({
@@ -67,7 +67,7 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
     refreshes,
   }));
   // Redis holds no requests to compare with, so that keys which can be forged stay in this process.
-  const tier = redis === undefined || isForgeable ? undefined : openTier(redis, telemetry);
+  const tier = redis === undefined || isForgeable ? undefined : openTier(redis, telemetry, clock);
 
   async function fetch(tier: RedisTier, call: Call): Promise<void> {
     const key = call.digest();
@@ -76,14 +76,14 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
     const { body, ttlMs } = stored;
     const usage = usageOf(body);
     if (usage === undefined) return;
-    const age = Math.max(0, Date.now() - stored.storedAtMs);
+    const age = Math.max(0, clock.wallNow() - stored.storedAtMs);
     cache.keep(key, requestOf(call), { body, usage, age, askedAt: clock.now() - age }, ttlMs);
   }
 
   function store(call: Call, { mode, ttlMs = settings.ttlMs }: ReusePlan, answer: Keepable): void {
     const key = call.digest();
     if (!cache.keep(key, requestOf(call), { ...answer, age: 0 }, ttlMs)) return;
-    tier?.set(key, { body: answer.body, storedAtMs: Date.now(), ttlMs }, ttlMs);
+    tier?.set(key, { body: answer.body, storedAtMs: clock.wallNow(), ttlMs }, ttlMs);
     if (mode !== 'similar' && !(mode === 'refresh' && defaultsFor(call).mode === 'similar')) return;
     const turn = turnOf(call);
     if (turn !== undefined) void similar.get().add(turn.rest, key, turn.text, AbortSignal.timeout(BACKGROUND_MS));
@@ -93,7 +93,7 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
     const key = call.digest();
     if (!ahead.begin(key, found)) return;
     refreshes += 1;
-    void renew(renewing(next), call).finally(() => ahead.done(key));
+    void renew(renewing(next), call, clock).finally(() => ahead.done(key));
   }
 
   return {
@@ -124,12 +124,12 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
   };
 }
 
-function openTier(redis: RedisConnection, { metrics }: Telemetry): RedisTier {
+function openTier(redis: RedisCommands, { metrics }: ReuseParts['telemetry'], clock: Clock): RedisTier {
   const tier = new RedisTier({
     redis,
     maxEntryBytes: SHARED_ENTRY_BYTES,
     maxWrites: SHARED_WRITES,
-    now: Date.now,
+    now: () => clock.wallNow(),
   });
   metrics.watchSharedCache(() => tier.metrics);
   return tier;
@@ -160,12 +160,12 @@ function defaultsOf(config: Config): ReadonlyMap<string, ReuseDefaults> {
 }
 
 /** Asks again in the background for what `call` was answered from the cache. Never rejects. */
-async function renew(service: Service, call: Call): Promise<void> {
-  const now = performance.now();
+async function renew(service: Service, call: Call, clock: Clock): Promise<void> {
+  const now = clock.now();
   const controller = new AbortController();
-  const timer = setTimeout(() => {
+  const cancel = clock.after(BACKGROUND_MS, () => {
     controller.abort(new RelayError('DEADLINE_EXCEEDED', 'The background renewal took too long.'));
-  }, BACKGROUND_MS).unref();
+  });
   try {
     const reply = await service({
       ...call,
@@ -180,6 +180,6 @@ async function renew(service: Service, call: Call): Promise<void> {
   } catch {
     // Counted and logged by the layers above `service`; the answer that is there lives on until it expires.
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }
