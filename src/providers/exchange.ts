@@ -103,7 +103,8 @@ export class Exchange implements Dispatcher.DispatchHandler, Entrant, Flow {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.controller = controller;
-    if (this.stopped !== undefined) controller.abort(this.stopped);
+    // Nothing has been sent yet. What is thrown here ends the request alone; `abort` would destroy the new connection too.
+    if (this.stopped !== undefined) throw this.stopped;
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: RawHeaders): void {

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { describe, it } from 'node:test';
 import { constants, createGzip } from 'node:zlib';
 import { RelayError } from '../../src/completion/errors.ts';
-import { callOf, errorOf, readAll, streamOf } from './calls.ts';
+import { callOf, errorOf, readAll, streamOf, wholeOf } from './calls.ts';
 import {
   delta,
   JSON_HEADERS,
@@ -33,6 +33,14 @@ function controllerOf() {
   const controller = new AbortController();
   return { signal: controller.signal, abort: (why: unknown) => controller.abort(why) };
 }
+
+const ONE_CONNECTION = {
+  maxConnections: 1,
+  idleTimeoutMs: 90_000,
+  tlsHandshakeTimeoutMs: 5_000,
+  maxRequestsPerConnection: 1_000,
+  http2: false,
+};
 
 describe('giving a call up', () => {
   it('sends nothing when the call is over already', async (test) => {
@@ -116,6 +124,18 @@ describe('giving a call up', () => {
     await provider.close();
   });
 
+  it('leaves a connection that was being made to the next call', async (test) => {
+    const server = await upstream(test, (response) => response.writeHead(200, JSON_HEADERS).end(MESSAGE));
+    const provider = providerFor(test, server.url, { pool: ONE_CONNECTION });
+    const { call, abort } = cancellable();
+    const given = errorOf(provider.send(call));
+    abort(reason());
+    await given;
+    wholeOf(await provider.send(callOf()));
+    assert.equal(server.received.length, 1);
+    assert.equal(server.opened(), 1, 'the connection was not thrown away unused');
+  });
+
   it('takes effect while the call waits for a connection, and leaves the connection to others', async (test) => {
     const held = Promise.withResolvers<() => void>();
     const server = await upstream(test, (response) => {
@@ -123,14 +143,7 @@ describe('giving a call up', () => {
       if (server.received.length === 1) held.resolve(answer);
       else answer();
     });
-    const pool = {
-      maxConnections: 1,
-      idleTimeoutMs: 90_000,
-      tlsHandshakeTimeoutMs: 5_000,
-      maxRequestsPerConnection: 1_000,
-      http2: false,
-    };
-    const provider = providerFor(test, server.url, { pool });
+    const provider = providerFor(test, server.url, { pool: ONE_CONNECTION });
     const first = provider.send(callOf());
     const { call, abort, listeners } = cancellable();
     const second = errorOf(provider.send(call));
