@@ -72,7 +72,7 @@ function signed(options: TokenOptions): string {
   const method = service === undefined || 'format' in service ? undefined : service[rpc];
   if (method === undefined) throw new Error(`RelayService has no method ${rpc}.`);
   const text = readFileSync(request === '-' ? STANDARD_INPUT : request, 'utf8');
-  const { requestSerialize, requestType } = method as MethodDefinition<object, object>;
+  const { requestSerialize, requestType } = method;
   const bytes = requestSerialize(fromProtoJson(definition, nameOf(requestType.type), text));
   const headers = Object.entries(sign(bytes, new Date())).map(([key, value]) => `-H '${key}: ${value}'`);
   return [

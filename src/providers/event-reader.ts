@@ -22,8 +22,13 @@ export class ErrorEvent extends Error {
 /** The kinds of events, each as one string: those that JSON.parse makes are new ones for each event. */
 const KINDS: ReadonlyMap<string, string> = new Map(
   [
-    ...['message_start', 'content_block_start', 'content_block_delta', 'content_block_stop', 'message_delta'],
-    ...['message_stop', 'ping'],
+    'message_start',
+    'content_block_start',
+    'content_block_delta',
+    'content_block_stop',
+    'message_delta',
+    'message_stop',
+    'ping',
   ].map((kind) => [kind, kind]),
 );
 

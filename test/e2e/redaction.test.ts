@@ -54,7 +54,7 @@ function spellings(secret: string): string[] {
       .toString('base64')
       .slice(4, -4),
   );
-  return [secret, secret.toUpperCase(), bytes.toString('hex'), [...secret].reverse().join(''), ...base64];
+  return [secret, secret.toUpperCase(), bytes.toString('hex'), [...secret].toReversed().join(''), ...base64];
 }
 
 /** All that a caller is told of a failure. */
