@@ -8,8 +8,8 @@ export interface NewAnswer {
   /** JSON text of the Message. */
   readonly body: string;
   readonly usage: Usage;
-  /** When it was asked for, by the cache's clock: of two answers to one request, the one asked for later counts. */
-  readonly askedAt: number;
+  /** Its place among what was asked: of two answers to one request, the one asked for later counts. */
+  readonly order: number;
   /** How old it is already: 0 for one that has just been made. Milliseconds. */
   readonly age: number;
 }
@@ -105,7 +105,7 @@ export class AnswerCache {
   keep(key: string, request: string, answer: NewAnswer, ttl: number): boolean {
     const present = this.cache.peek(key);
     const isSame = present?.request === request;
-    if (isSame && present.askedAt > answer.askedAt) return false;
+    if (isSame && present.order > answer.order) return false;
     if (present !== undefined && !isSame) this.options.left(key);
     const size = Buffer.byteLength(answer.body);
     if (size > this.largest) {

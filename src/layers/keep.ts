@@ -12,13 +12,12 @@ export interface Keepable {
   /** JSON text of the Message. */
   readonly body: string;
   readonly usage: Usage;
-  /** When it was asked for, by the clock. */
-  readonly askedAt: number;
+  /** Its place among all that was asked for, from 1. */
+  readonly order: number;
 }
 
 export interface KeepOptions {
   readonly planOf: (call: Call) => ReusePlan;
-  readonly clock: { now(): number };
   /** Must not throw. */
   readonly keep: (call: Call, plan: ReusePlan, answer: Keepable) => void;
 }
@@ -30,14 +29,15 @@ const COMPLETE = new Set(['end_turn', 'stop_sequence', 'tool_use']);
  * Keeps complete answers for `reuse`. Stands beneath coalescing, so that a flight of many callers is kept once, and above
  * retry, so that it sees the one answer that came of all attempts.
  */
-export function keep({ planOf, clock, keep: store }: KeepOptions): Layer {
+export function keep({ planOf, keep: store }: KeepOptions): Layer {
+  let asked = 0;
   return (next) => (call) => {
     const plan = planOf(call);
     if (plan.mode === 'off') return next(call);
-    const askedAt = clock.now();
+    const order = ++asked;
     return next(call).then((reply) => {
       const complete = (body: string): void => {
-        if (isComplete(body)) void reply.settled.then(({ usage }) => store(call, plan, { body, usage, askedAt }));
+        if (isComplete(body)) void reply.settled.then(({ usage }) => store(call, plan, { body, usage, order }));
       };
       if (reply.kind === 'stream') return watched(reply, complete);
       complete(reply.body);

@@ -20,6 +20,8 @@ import type { Telemetry } from './telemetry.ts';
 /** Answers in Redis are at most this large, and so many writes may be under way. */
 const SHARED_ENTRY_BYTES = 256 * 1024;
 const SHARED_WRITES = 64;
+/** Nobody can tell whether another replica's answer is newer than what was asked for here. */
+const BEFORE_ALL = 0;
 /** Background renewals for each hit, over time. */
 const REFRESH_BUDGET = 0.1;
 /** What nobody waits for (a background renewal, an embedding to be kept) is given up after this long, in milliseconds. */
@@ -77,7 +79,7 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
     const usage = usageOf(body);
     if (usage === undefined) return;
     const age = Math.max(0, clock.wallNow() - stored.storedAtMs);
-    cache.keep(key, requestOf(call), { body, usage, age, askedAt: clock.now() - age }, ttlMs);
+    cache.keep(key, requestOf(call), { body, usage, age, order: BEFORE_ALL }, ttlMs);
   }
 
   function store(call: Call, { mode, ttlMs = settings.ttlMs }: ReusePlan, answer: Keepable): void {
@@ -109,7 +111,7 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
       },
       refresh,
     }),
-    keeping: keep({ planOf, clock, keep: store }),
+    keeping: keep({ planOf, keep: store }),
     /** The key of calls that may share a flight; undefined for those that may not. */
     flightKey: (call: Call): string | undefined => {
       const mode = call.cache.mode ?? defaultsFor(call).mode;
