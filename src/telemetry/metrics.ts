@@ -1,10 +1,11 @@
 /** Every metric of the relay, in a registry of its own. Durations come in as milliseconds and are shown in seconds. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { StatusName } from '../completion/errors.ts';
 import type { CacheStatus } from '../completion/trace.ts';
 import type { Usage } from '../completion/usage.ts';
 import { type Exposition, exposition } from './exposition.ts';
-import { LabelValues, Series } from './series.ts';
+import { Instruments } from './instruments.ts';
+import { LabelValues } from './label-values.ts';
 
 /** What is configured: other values never make a new series. */
 export interface KnownLabels {
@@ -61,7 +62,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 /** The metrics, as verbs for what happens. */
 export function createMetrics(known: KnownLabels) {
   const registry = new Registry();
-  const make = factory(registry);
+  const make = new Instruments(registry);
   const tenants = new LabelValues(known.tenant);
   const models = new LabelValues(known.model);
   const accounts = new LabelValues(known.account);
@@ -138,55 +139,57 @@ export function createMetrics(known: KnownLabels) {
     },
     /** Counts a call that is over, whether or not it ever was under way. */
     callCounted({ status, total, overhead: own }: CallFigures): void {
-      requests.of(status).inc();
+      requests.of(status).value += 1;
       duration.of().observe(total / SECONDS);
       if (own !== undefined) overhead.of().observe(own / SECONDS);
     },
     cacheLookup(status: CacheStatus): void {
-      if (status !== 'UNSPECIFIED') lookups.of(status.toLowerCase()).inc();
+      if (status !== 'UNSPECIFIED') lookups.of(status.toLowerCase()).value += 1;
     },
     /** Unknown counters are left out. */
     tokensUsed(tenant: string, model: string, usage: Usage): void {
-      const labels = [tenants.bounded(tenant), models.bounded(model)] as const;
+      const knownTenant = tenants.bounded(tenant);
+      const knownModel = models.bounded(model);
       for (const [counter, kind] of TOKEN_KINDS) {
         const count = usage[counter];
-        if (count !== undefined && count > 0) tokens.of(...labels, kind).inc(count);
+        if (count !== undefined && count > 0) tokens.of(knownTenant, knownModel, kind).value += count;
       }
     },
     costIncurred(tenant: string, model: string, usd: number): void {
-      cost.of(tenants.bounded(tenant), models.bounded(model)).inc(usd);
+      cost.of(tenants.bounded(tenant), models.bounded(model)).value += usd;
     },
     costSaved(tenant: string, model: string, usd: number): void {
-      saved.of(tenants.bounded(tenant), models.bounded(model)).inc(usd);
+      saved.of(tenants.bounded(tenant), models.bounded(model)).value += usd;
     },
     /** `status` is the HTTP status, or undefined where no answer came. */
     upstreamAnswered(account: string, region: string, status: number | undefined, milliseconds: number): void {
-      const labels = [accounts.bounded(account), regions.bounded(region)] as const;
-      upstream.of(...labels, status === undefined ? 'error' : String(status)).inc();
-      upstreamDuration.of(...labels).observe(milliseconds / SECONDS);
+      const knownAccount = accounts.bounded(account);
+      const knownRegion = regions.bounded(region);
+      upstream.of(knownAccount, knownRegion, status === undefined ? 'error' : String(status)).value += 1;
+      upstreamDuration.of(knownAccount, knownRegion).observe(milliseconds / SECONDS);
     },
     firstToken(account: string, region: string, milliseconds: number): void {
       firstToken.of(accounts.bounded(account), regions.bounded(region)).observe(milliseconds / SECONDS);
     },
     queueLength(priority: PriorityName, length: number): void {
-      queueLength.of(priority).set(length);
+      queueLength.of(priority).value = length;
     },
     queueWaited(priority: PriorityName, milliseconds: number): void {
       queueWait.of(priority).observe(milliseconds / SECONDS);
     },
     breakerChanged(account: string, region: string, state: BreakerStateName): void {
       const labels = [accounts.bounded(account), regions.bounded(region)] as const;
-      breaker.of(...labels).set(BREAKER_STATES[state]);
-      breakerTransitions.of(...labels, state).inc();
+      breaker.of(...labels).value = BREAKER_STATES[state];
+      breakerTransitions.of(...labels, state).value += 1;
     },
     roundTrip(region: string, method: 'icmp' | 'tcp', milliseconds: number): void {
-      roundTrip.of(regions.bounded(region), method).set(milliseconds / SECONDS);
+      roundTrip.of(regions.bounded(region), method).value = milliseconds / SECONDS;
     },
     limitRemaining(account: string, limit: string, remaining: number): void {
-      limitRemaining.of(accounts.bounded(account), limit).set(remaining);
+      limitRemaining.of(accounts.bounded(account), limit).value = remaining;
     },
     retried(reason: string): void {
-      retries.of(reason).inc();
+      retries.of(reason).value += 1;
     },
     /** Shows the state of the response cache at each scrape. Once only. */
     watchCache(read: () => CacheState): void {
@@ -215,55 +218,6 @@ export function createMetrics(known: KnownLabels) {
     /** All metrics in the format that the `accept` header of a scrape asks for. */
     async render(accept: string): Promise<Exposition> {
       return exposition(await registry.metrics(), accept);
-    },
-  };
-}
-
-/** Metrics of one registry, by label values in the order of their names. */
-function factory(registry: Registry) {
-  const registers = [registry];
-  return {
-    counter(name: string, help: string, labelNames: readonly string[]): Series<Counter.Internal> {
-      const counter = new Counter({ name, help, labelNames: [...labelNames], registers });
-      return new Series((...values) => counter.labels(...values.slice(0, labelNames.length)));
-    },
-    gauge(name: string, help: string, labelNames: readonly string[]): Series<Gauge.Internal<string>> {
-      const gauge = new Gauge({ name, help, labelNames: [...labelNames], registers });
-      return new Series((...values) => gauge.labels(...values.slice(0, labelNames.length)));
-    },
-    histogram(
-      name: string,
-      help: string,
-      buckets: number[],
-      labelNames: readonly string[] = [],
-    ): Series<Histogram.Internal<string>> {
-      const histogram = new Histogram({ name, help, buckets, labelNames: [...labelNames], registers });
-      return new Series((...values) => histogram.labels(...values.slice(0, labelNames.length)));
-    },
-    /** A gauge that is read when scraped. */
-    reading(name: string, help: string, read: () => number): void {
-      const gauge = new Gauge({
-        name,
-        help,
-        registers: [],
-        collect() {
-          this.set(read());
-        },
-      });
-      registry.registerMetric(gauge);
-    },
-    /** A counter that somebody else keeps. */
-    total(name: string, help: string, read: () => number): void {
-      const counter = new Counter({
-        name,
-        help,
-        registers: [],
-        collect() {
-          this.reset();
-          this.inc(read());
-        },
-      });
-      registry.registerMetric(counter);
     },
   };
 }
