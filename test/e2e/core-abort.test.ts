@@ -116,6 +116,8 @@ describe('a caller that goes away', () => {
       // Node keeps some hundred bytes for each length of time that an unreferenced timer had, until that time is over: each
       // connection's age has another length.
       server: { listen: '127.0.0.1:0', max_connection_age: 'off' },
+      // What is kept of answers is no leak.
+      cache: { mode: 'off' },
       // Idle connections to the upstream are soon gone too.
       upstream: { pool: { idle_timeout: '1s' } },
     });
