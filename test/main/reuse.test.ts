@@ -142,12 +142,12 @@ type Step =
   | { readonly kind: 'leave'; readonly tenant: string; readonly which: number }
   | { readonly kind: 'pass'; readonly milliseconds: number };
 
-function steps(tenants: readonly string[]): fc.Arbitrary<Step[]> {
+function steps(tenants: readonly string[], prompts = PROMPTS.length): fc.Arbitrary<Step[]> {
   const tenant = fc.constantFrom(...tenants);
   const call = fc.record({
     kind: fc.constant('call' as const),
     tenant,
-    prompt: fc.nat(PROMPTS.length - 1),
+    prompt: fc.nat(prompts - 1),
     mode: fc.constantFrom(...MODES),
     ttlMs: fc.option(fc.integer({ min: 1, max: 3 * TTL }), { nil: undefined }),
     wantsStream: fc.boolean(),
@@ -168,7 +168,7 @@ function steps(tenants: readonly string[]): fc.Arbitrary<Step[]> {
     { arbitrary: pass, weight: 2 },
     { arbitrary: leave, weight: 1 },
   );
-  return fc.array(step, { maxLength: 40 });
+  return fc.array(step, { maxLength: 40, size: '+1' });
 }
 
 /** Of the answers kept for a request, the one that was asked for last, and until when it lives. */
@@ -231,7 +231,7 @@ const RUNS = { numRuns: 150 };
 describe('after any sequence of calls', () => {
   it('everybody gets the newest answer to his own question that is still alive, and nothing else from the cache', async () => {
     await fc.assert(
-      fc.asyncProperty(steps(['a', 'b']), async (history) => {
+      fc.asyncProperty(steps(['a'], 2), async (history) => {
         for (const { call, text, serial, step, there } of await play({ cache: SETTINGS }, history)) {
           if (serial === undefined) continue;
           const { cacheStatus } = call.trace;
