@@ -1,6 +1,5 @@
 import { hash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { MethodDefinition } from '@grpc/proto-loader';
 import { Command } from 'commander';
 import { type CallerOptions, signer } from './caller.ts';
 import { fromProtoJson } from './proto-json.ts';
