@@ -78,6 +78,8 @@ export interface SecuredRelay extends AsyncDisposable {
 export interface SecuredOptions {
   /** Settings as in the file, over those that keep a test quiet; sections replace one another as wholes. */
   readonly settings?: object;
+  /** More of the one account before the simulated upstream. */
+  readonly account?: object;
   readonly simulator?: Partial<SimulatorOptions>;
   readonly logLevel?: LogLevel;
 }
@@ -114,7 +116,14 @@ export async function startSecured(options: SecuredOptions = {}): Promise<Secure
       admin: { listen: '127.0.0.1:0' },
       cache: { mode: 'off' },
       routing: { probe: { method: 'off' } },
-      accounts: [{ name: 'primary', api_key: 'sk-upstream', regions: [{ name: 'us', base_url: simulator.url }] }],
+      accounts: [
+        {
+          name: 'primary',
+          api_key: 'sk-upstream',
+          regions: [{ name: 'us', base_url: simulator.url }],
+          ...options.account,
+        },
+      ],
       tenants: [tenant('search-team'), tenant('ads-team')],
     };
     // JSON is YAML.
