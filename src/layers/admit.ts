@@ -30,6 +30,7 @@ export function admit({ tenants, quotas, prices, now, report }: AdmitOptions): L
     const tenant = tenants.get(call.tenant);
     if (tenant === undefined) throw new RelayError('UNAUTHENTICATED', 'The tenant of this call is not configured now.');
     const admitted = permitted(tenant, call);
+    if (!isLimited(tenant)) return next(admitted);
     const bill = isBilled(tenant, call) ? new Bill(call, prices, now) : undefined;
     const reservation = await quotas.reserve(tenant, bill?.expected() ?? NOTHING_USED);
     try {
@@ -46,8 +47,15 @@ export function admit({ tenants, quotas, prices, now, report }: AdmitOptions): L
 /** The call with what its tenant's settings say about where and how soon it runs. */
 function permitted(tenant: Tenant, call: Call): Call {
   if (call.operation !== 'models') requireModel(tenant, call.model);
-  const region = requireRegion(tenant, call.routing.region);
-  return { ...call, routing: { ...call.routing, region, tenantWeight: tenant.weight } };
+  const { routing } = call;
+  const region = requireRegion(tenant, routing.region);
+  if (region === routing.region && tenant.weight === routing.tenantWeight) return call;
+  return { ...call, routing: { ...routing, region, tenantWeight: tenant.weight } };
+}
+
+function isLimited({ limits }: Tenant): boolean {
+  const { requestsPerMinute, tokensPerMinute, concurrentRequests, usdPerDay } = limits;
+  return (requestsPerMinute ?? tokensPerMinute ?? concurrentRequests ?? usdPerDay) !== undefined;
 }
 
 /** Counting tokens and listing models is free. */

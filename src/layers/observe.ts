@@ -83,7 +83,7 @@ export function observe({ now, metrics, log, priceOf }: ObserveOptions): Observe
     });
     metrics.cacheLookup(trace.cacheStatus);
     if (call.operation === 'messages') countUsage(call, usage);
-    log(levelOf(error), { ...lineOf(call.id, trace, error, total), ...ofCall(call), usage });
+    log(levelOf(error), lineOf(call, trace, error, total, usage));
   }
 
   function countUsage(call: Call, usage: Usage): void {
@@ -112,8 +112,8 @@ export function observe({ now, metrics, log, priceOf }: ObserveOptions): Observe
     refused: ({ id, operation = '', tenant = '', error, trace }) => {
       const total = now() - trace.startedAt;
       metrics.callCounted({ status: error.status, total });
-      const unknown = { operation, stream: false, tenant, model: '', usage: NOTHING };
-      log(levelOf(error), { ...lineOf(id, trace, error, total), ...unknown });
+      const subject = { id, operation, wantsStream: false, tenant, model: '' };
+      log(levelOf(error), lineOf(subject, trace, error, total, NOTHING));
     },
   };
 }
@@ -134,9 +134,16 @@ function levelOf(error: RelayError | undefined): 'info' | 'warn' | 'error' {
   return error.reason === 'INTERNAL' ? 'error' : 'warn';
 }
 
-type OfTrace = Omit<CallLine, keyof ReturnType<typeof ofCall> | 'usage'>;
+/** What a line is about. */
+type Subject = Pick<Call, 'id' | 'wantsStream' | 'tenant' | 'model'> & { readonly operation: string };
 
-function lineOf(id: string, trace: RelayInfoTrace, error: RelayError | undefined, total: number): OfTrace {
+function lineOf(
+  { id, operation, wantsStream, tenant, model }: Subject,
+  trace: RelayInfoTrace,
+  error: RelayError | undefined,
+  total: number,
+  usage: Usage,
+): CallLine {
   return {
     status: error?.status ?? 'OK',
     reason: error?.reason,
@@ -151,11 +158,12 @@ function lineOf(id: string, trace: RelayInfoTrace, error: RelayError | undefined
     upstream_ms: rounded(trace.upstreamTime),
     queued_ms: rounded(trace.queued),
     first_byte_ms: trace.timeToFirstByte === undefined ? undefined : rounded(trace.timeToFirstByte),
+    operation,
+    stream: wantsStream,
+    tenant,
+    model: model.slice(0, MAX_MODEL),
+    usage,
   };
-}
-
-function ofCall({ operation, wantsStream, tenant, model }: Call) {
-  return { operation, stream: wantsStream, tenant, model: model.slice(0, MAX_MODEL) };
 }
 
 function rounded(milliseconds: number): number {

@@ -47,13 +47,25 @@ export function createLog({ level, output = logOutput(STDOUT) }: LogOptions): Lo
     error: (message, fields = {}) => general.error(fields, message),
     call: (severity, fields) => {
       // One JSON.stringify costs half of what pino takes to go through the fields, and every call pays it.
-      if (general.isLevelEnabled(severity)) {
-        const known = { time: new Date().toISOString(), level: severity, ...fields, msg: 'call' };
-        output.write(`${JSON.stringify(known)}\n`);
-      }
+      if (!general.isLevelEnabled(severity)) return;
+      const text = JSON.stringify(fields).slice(1, -1);
+      output.write(`{"time":"${isoTime(Date.now())}","level":"${severity}",${text && `${text},`}"msg":"call"}\n`);
     },
     flush: output.flush,
   };
+}
+
+let second = Number.NaN;
+let secondText = '';
+
+/** `Date.toISOString`, worked out once a second but for its milliseconds. */
+function isoTime(epoch: number): string {
+  const milliseconds = epoch % 1000;
+  if (epoch - milliseconds !== second) {
+    second = epoch - milliseconds;
+    secondText = new Date(second).toISOString().slice(0, -'000Z'.length);
+  }
+  return `${secondText}${String(milliseconds).padStart(3, '0')}Z`;
 }
 
 export interface ErrorDescription {

@@ -95,3 +95,13 @@ test('a flush puts every line into the file, in order', (t) => {
     Array.from({ length: 5_000 }, (_, i) => i),
   );
 });
+
+test('the time of a call’s line is exact to the millisecond', (t) => {
+  const { log, last } = capture();
+  for (const time of ['2026-01-31T12:00:00.007Z', '2026-01-31T12:00:00.650Z', '2026-01-31T12:00:01.000Z']) {
+    t.mock.timers.reset();
+    t.mock.timers.enable({ apis: ['Date'], now: Date.parse(time) });
+    log.call('info', { request_id: 'r' });
+    assert.equal(last().time, time);
+  }
+});
