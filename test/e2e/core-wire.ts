@@ -1,5 +1,7 @@
 /** Calls on bare HTTP/2, for what a gRPC client does not do: leave without a word, and not read. */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { AnyDefinition } from '@grpc/proto-loader';
 import { definition } from './core-relay.ts';
 
@@ -29,4 +31,24 @@ export function sendCall(session: ClientHttp2Session, method: string, frame: Buf
   });
   stream.on('error', () => undefined).end(frame);
   return stream;
+}
+
+/** A listener on the loopback interface that hands each connection to the test. */
+export async function startProxy(accept: (socket: Socket) => void): Promise<AsyncDisposable & { address: string }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket.on('error', () => undefined));
+    accept(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    address: `127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+      await once(server, 'close');
+    },
+  };
 }
