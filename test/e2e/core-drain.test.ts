@@ -17,6 +17,15 @@ async function serve(settings: object): Promise<RelayProcess> {
   return relay;
 }
 
+interface Ended {
+  readonly error?: ServiceError;
+  readonly events: readonly Event[];
+}
+
+async function answerTo(client: Client, rpc: 'Complete' | 'CompleteStream', request: object): Promise<Ended> {
+  return rpc === 'Complete' ? { events: [], ...(await client.ask(rpc, request)) } : client.readStream(request);
+}
+
 /** Whether a stream came to its end: an OK without `message_stop` would be a lie. */
 function isWhole(events: readonly Event[]): boolean {
   return events.at(-1)?.event === 'message_stop';
@@ -47,10 +56,7 @@ describe('SIGTERM', { timeout: 60_000 }, () => {
       assert(client !== undefined);
       while (refusals.length < 200) {
         const request = ask(`Question ${++asked}`);
-        const { error, events } =
-          lane % 2 === 0
-            ? { ...(await client.ask('Complete', request)), events: [] }
-            : await client.readStream(request);
+        const { error, events } = await answerTo(client, lane % 2 === 0 ? 'Complete' : 'CompleteStream', request);
         if (error !== undefined) {
           refusals.push(error);
           if (events.length > 0) assert.fail(`a stream that had begun was lost: ${error.message}`);
