@@ -48,7 +48,9 @@ describe('a region that goes dark', () => {
     const options = { latency: parseLatency('20ms') };
     const us = await startRegion(options);
     await using eu = await startRegion(options);
-    await using relay = await startPooled({ ...QUICK_BREAKER, accounts: [account('a', { us, eu })] });
+    // Long enough for what is asked below of a breaker that is open; then a trial is due, and the region counts as alive.
+    const upstream = { breaker: { open_for: '3s' } };
+    await using relay = await startPooled({ upstream, accounts: [account('a', { us, eu })] });
     const send = async (): Promise<readonly Outcome[]> => all(20, () => relay.complete(ask()));
     await send();
     assert.ok(us.counters().requests > 0);
