@@ -7,7 +7,6 @@ import type { Simulator } from '../../src/simulator/simulator.ts';
 import { account, all, ask, countBy, type Outcome, startPooled, startRegion, statuses, until } from './relay.ts';
 
 const LATENCY = parseLatency('300ms~50ms+1ms/token');
-const QUICK_BREAKER = { upstream: { breaker: { open_for: '200ms' } } };
 /** max_tokens above which the relay asks for a stream although its caller wants none. */
 const STREAMED_UPSTREAM = { max_tokens: 8_000 };
 
@@ -25,10 +24,7 @@ describe('a region that goes dark', () => {
   test('fails no unary call and no stream that had not begun', async () => {
     const us = await startRegion({ latency: LATENCY });
     await using eu = await startRegion({ latency: LATENCY });
-    await using relay = await startPooled({
-      ...QUICK_BREAKER,
-      accounts: ['a', 'b'].map((name) => account(name, { us, eu })),
-    });
+    await using relay = await startPooled({ accounts: ['a', 'b'].map((name) => account(name, { us, eu })) });
     const unary = all(120, () => relay.complete(ask()));
     const longUnary = all(60, () => relay.complete(ask(STREAMED_UPSTREAM)));
     const streams = all(120, () => relay.stream(ask()));
