@@ -27,13 +27,14 @@ export function coalesce({ keyOf, history, now }: CoalesceOptions): Layer {
       const under = flights.get(key);
       if (under?.joinable === true) {
         call.trace.cacheStatus = 'COALESCED';
-        return under.join(call, now, share);
+        return under.join(call);
       }
-      const flight = new Flight(next, call, history, () => {
+      const flight = new Flight(call, history, now, share, () => {
         if (flights.get(key) === flight) flights.delete(key);
       });
       flights.set(key, flight);
-      return flight.join(call, now, share);
+      flight.begin(next);
+      return flight.join(call);
     };
     return share;
   };
@@ -42,91 +43,104 @@ export function coalesce({ keyOf, history, now }: CoalesceOptions): Layer {
 /** One call to the next service on behalf of several callers. It is told of, and counted, with the first who is answered. */
 class Flight {
   private readonly controller = new AbortController();
-  private readonly callers = new Set<Call>();
-  private readonly landed: () => void;
-  private readonly reply: Promise<Reply>;
+  private readonly callers = new Set<Caller>();
   private readonly trace: RelayInfoTrace;
+  private readonly call: Call & { deadline: number };
+  private readonly history: HistoryBudget;
+  private readonly now: () => number;
+  private readonly again: Service;
+  private readonly landed: () => void;
+  private reply: Reply | undefined;
   private shared: SharedStream | undefined;
   private counted = false;
   private over = false;
 
-  constructor(next: Service, first: Call, history: HistoryBudget, landed: () => void) {
-    this.landed = landed;
+  /** @param again takes a call anew where the flight ran out of time that this caller still has */
+  constructor(first: Call, history: HistoryBudget, now: () => number, again: Service, landed: () => void) {
     this.trace = { ...first.trace };
-    this.callers.add(first);
-    const { callers } = this;
-    const call: Call = {
-      ...first,
-      trace: this.trace,
-      signal: this.controller.signal,
-      // Waiting is worth while as long as any caller waits.
-      get deadline() {
-        return Math.max(...[...callers].map((caller) => caller.deadline));
-      },
-    };
-    this.reply = next(call).then(
-      (reply) => {
-        if (reply.kind === 'stream') this.shared = new SharedStream(reply.events, history);
-        else this.land();
-        void reply.settled.then(() => this.land());
-        return reply;
-      },
-      (error: unknown) => {
-        this.land();
-        throw error;
-      },
+    this.call = { ...first, trace: this.trace, signal: this.controller.signal };
+    this.history = history;
+    this.now = now;
+    this.again = again;
+    this.landed = landed;
+  }
+
+  begin(next: Service): void {
+    next(this.call).then(
+      (reply) => this.open(reply),
+      (error: unknown) => this.fail(error),
     );
-    // Each caller awaits the reply itself; when all have left, nobody is there to hear of a failure.
-    this.reply.catch(() => undefined);
   }
 
   get joinable(): boolean {
     return !this.over && !this.controller.signal.aborted && this.shared?.joinable !== false;
   }
 
-  /** `again` takes the call anew where the flight ran out of time that this caller still has. */
-  async join(call: Call, now: () => number, again: Service): Promise<Reply> {
-    this.callers.add(call);
-    const left = Promise.withResolvers<never>();
-    const onAbort = (): void => {
-      this.callers.delete(call);
-      this.tell(call, now, this.callers.size === 0);
-      this.leave(call);
-      left.reject(call.signal.reason);
-    };
-    if (call.signal.aborted) onAbort();
-    call.signal.addEventListener('abort', onAbort, { once: true });
-    try {
-      const reply = await Promise.race([this.reply, left.promise]);
-      if (call.signal.aborted) throw call.signal.reason;
-      return this.shareOf(reply, call, now);
-    } catch (thrown) {
-      this.callers.delete(call);
-      if (call.signal.aborted) throw thrown;
-      if (ranOut(thrown) && now() < call.deadline) {
-        call.trace.cacheStatus = this.trace.cacheStatus;
-        return again(call);
-      }
-      this.tell(call, now, true);
-      throw thrown;
-    } finally {
-      call.signal.removeEventListener('abort', onAbort);
+  join(call: Call): Promise<Reply> {
+    // Waiting is worth while as long as any caller waits.
+    if (call.deadline > this.call.deadline) this.call.deadline = call.deadline;
+    return new Promise((resolve, reject) => {
+      const caller = new Caller(this, call, resolve, reject);
+      this.callers.add(caller);
+      if (call.signal.aborted) this.abandon(caller);
+      else if (this.reply !== undefined) resolve(this.shareOf(this.reply, caller));
+      else call.signal.addEventListener('abort', caller);
+    });
+  }
+
+  /** A caller who waits for the flight to open goes away. */
+  abandon(caller: Caller): void {
+    const { call } = caller;
+    this.callers.delete(caller);
+    this.tell(call, this.callers.size === 0);
+    this.leave(caller);
+    caller.reject(call.signal.reason);
+  }
+
+  private open(reply: Reply): void {
+    this.reply = reply;
+    if (this.callers.size === 0) return;
+    if (reply.kind === 'whole') {
+      this.land();
+    } else {
+      this.shared = new SharedStream(reply.events, this.history);
+      void reply.settled.then(() => this.land());
+    }
+    for (const caller of this.callers) {
+      caller.call.signal.removeEventListener('abort', caller);
+      caller.resolve(this.shareOf(reply, caller));
     }
   }
 
+  private fail(error: unknown): void {
+    this.land();
+    for (const caller of this.callers) {
+      const { call } = caller;
+      call.signal.removeEventListener('abort', caller);
+      if (ranOut(error) && this.now() < call.deadline) {
+        call.trace.cacheStatus = this.trace.cacheStatus;
+        caller.resolve(this.again(call));
+      } else {
+        this.tell(call, true);
+        caller.reject(error);
+      }
+    }
+    this.callers.clear();
+  }
+
   /** The caller's own view of the reply. What the flight used is told to all: the first one's status says that he paid. */
-  private shareOf(reply: Reply, call: Call, now: () => number): Reply {
-    const isFirst = this.tell(call, now, true);
+  private shareOf(reply: Reply, caller: Caller): Reply {
+    const isFirst = this.tell(caller.call, true);
     if (reply.kind === 'whole' || this.shared === undefined) {
-      this.leave(call);
+      this.leave(caller);
       return reply;
     }
     const { promise: read, resolve } = Promise.withResolvers<Settlement>();
-    const events = this.shared.read(call.signal, (outcome, error) => {
-      this.leave(call);
+    const events = this.shared.read(caller.call.signal, (outcome, error) => {
+      this.leave(caller);
       resolve({ outcome, usage: {}, ...(error !== undefined && { error }) });
     });
-    return { ...reply, events, settled: this.settled(call, read, reply.settled, isFirst) };
+    return { ...reply, events, settled: this.settled(caller.call, read, reply.settled, isFirst) };
   }
 
   /** How a caller's own reading ended, and what the flight came to: that must wait for its end with him who is counted. */
@@ -139,32 +153,32 @@ class Flight {
     const reading = await read;
     if (reading.outcome !== 'delivered' && !isFirst) return reading;
     const settlement = await flown;
-    if (isFirst) this.tellAll(call);
+    if (isFirst) this.tellAll(call.trace);
     return reading.outcome === 'delivered' ? settlement : { ...reading, usage: settlement.usage };
   }
 
   /** Tells a caller of the flight; whether he is the first, with whom it is counted. The others waited for it as for an upstream. */
-  private tell(call: Call, now: () => number, mayCount: boolean): boolean {
+  private tell({ trace }: Call, mayCount: boolean): boolean {
     if (mayCount && !this.counted) {
       this.counted = true;
-      this.tellAll(call);
+      this.tellAll(trace);
       return true;
     }
     const { account, region, upstreamRequestId, upstreamStatus, timeToFirstByte, simulated } = this.trace;
-    Object.assign(call.trace, { account, region, upstreamRequestId, upstreamStatus, timeToFirstByte, simulated });
-    call.trace.upstreamTime = now() - call.trace.startedAt;
+    Object.assign(trace, { account, region, upstreamRequestId, upstreamStatus, timeToFirstByte, simulated });
+    trace.upstreamTime = this.now() - trace.startedAt;
     return false;
   }
 
-  private tellAll({ trace }: Call): void {
+  private tellAll(trace: RelayInfoTrace): void {
     const { startedAt } = trace;
     Object.assign(trace, this.trace, { startedAt });
   }
 
-  private leave(call: Call): void {
-    this.callers.delete(call);
+  private leave(caller: Caller): void {
+    this.callers.delete(caller);
     if (this.callers.size > 0 || this.over || this.shared?.ended === true) return;
-    this.controller.abort(call.signal.reason);
+    this.controller.abort(caller.call.signal.reason);
     this.shared?.close();
     this.land();
   }
@@ -173,6 +187,25 @@ class Flight {
     if (this.over) return;
     this.over = true;
     this.landed();
+  }
+}
+
+/** Who wants a flight; until it opens, he listens for his own call's end. */
+class Caller {
+  readonly call: Call;
+  readonly resolve: (reply: Reply | Promise<Reply>) => void;
+  readonly reject: (reason: unknown) => void;
+  private readonly flight: Flight;
+
+  constructor(flight: Flight, call: Call, resolve: Caller['resolve'], reject: Caller['reject']) {
+    this.flight = flight;
+    this.call = call;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  handleEvent(): void {
+    this.flight.abandon(this);
   }
 }
 
