@@ -1,5 +1,13 @@
-/** How fast the memory of a slow answer fades: Finagle's default for PeakEwma. */
+/** How fast newer answers outweigh older ones where there are few: Finagle's default for PeakEwma. */
 const DECAY_MS = 10_000;
+/** Least share of the newest in the average: of a slower one, and of a faster one. */
+const RISE = 1 / 3;
+const FALL = 1 / 16;
+/**
+ * How fast an estimate fades that nothing renews, until a slow endpoint is asked again to see whether it still is. Each such
+ * call is a slow one: faded in ten seconds, a slow region of a few endpoints showed in the 99th percentile of all calls.
+ */
+const FADE_MS = 30_000;
 /** Assumed time to first byte while nothing is known: short, so that a new endpoint is tried soon. */
 const UNKNOWN_LATENCY_MS = 1;
 
@@ -71,14 +79,17 @@ export class LoadTable {
   }
 
   /**
-   * Notes a time to first byte, as a peak-sensitive moving average (Finagle, `PeakEwma.scala`): it jumps to a slower one at
-   * once and forgets it slowly, and fades while nothing is observed, so that a slow endpoint is asked again some time.
+   * Notes a time to first byte, as a moving average that rises faster than it falls (after Finagle's `PeakEwma.scala`, whose
+   * average jumps to each slower one at once: times to first byte differ by so much from prompt to prompt that it would
+   * mostly remember the longest one). It fades while nothing is observed, so that a slow endpoint is asked again some time.
    */
   observe(row: number, stream: boolean, milliseconds: number, now: number): void {
     const at = row + (stream ? STREAM : WHOLE);
-    const weight = Math.exp(-Math.max(0, now - (this.#rows[at + 1] ?? 0)) / DECAY_MS);
-    const average = (this.#rows[at] ?? 0) * weight + milliseconds * (1 - weight);
-    this.#rows[at] = milliseconds > this.latency(row, stream, now) ? milliseconds : average;
+    const before = this.#rows[at] ?? 0;
+    const aged = 1 - Math.exp(-Math.max(0, now - (this.#rows[at + 1] ?? 0)) / DECAY_MS);
+    const isFirst = before === 0;
+    const gain = isFirst ? 1 : Math.max(aged, milliseconds > this.latency(row, stream, now) ? RISE : FALL);
+    this.#rows[at] = before + gain * (milliseconds - before);
     this.#rows[at + 1] = now;
   }
 
@@ -89,7 +100,7 @@ export class LoadTable {
     const value = this.#rows[at] ?? 0;
     return value === 0
       ? seed
-      : Math.max(seed, value * Math.exp(-Math.max(0, now - (this.#rows[at + 1] ?? 0)) / DECAY_MS));
+      : Math.max(seed, value * Math.exp(-Math.max(0, now - (this.#rows[at + 1] ?? 0)) / FADE_MS));
   }
 
   /**

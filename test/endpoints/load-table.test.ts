@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { LoadTable } from '../../src/endpoints/load-table.ts';
+
+/** A table with one row that has answered so many times, every 100 ms, in 100 ms. */
+function steady(times: number): { readonly loads: LoadTable; readonly row: number; readonly now: number } {
+  const loads = new LoadTable();
+  const row = loads.take();
+  for (let time = 1; time <= times; time++) loads.observe(row, true, 100, time * 100);
+  return { loads, row, now: times * 100 };
+}
+
+test('an endpoint that has become slow is known for it after a few answers', () => {
+  const { loads, row, now } = steady(20);
+  for (let time = 1; time <= 5; time++) loads.observe(row, true, 1_000, now + time);
+  assert.ok(loads.latency(row, true, now + 5) > 850);
+});
+
+test('one slow answer among many does not make an endpoint slow, and is soon forgotten', () => {
+  const { loads, row, now } = steady(20);
+  loads.observe(row, true, 400, now);
+  assert.ok(loads.latency(row, true, now) < 220);
+  for (let time = 1; time <= 30; time++) loads.observe(row, true, 100, now + time * 100);
+  assert.ok(loads.latency(row, true, now + 3_000) < 120);
+});
+
+test('a slow endpoint that is left alone is slow for half a minute, and then worth another try', () => {
+  const loads = new LoadTable();
+  const row = loads.take();
+  loads.observe(row, true, 1_000, 0);
+  assert.ok(loads.latency(row, true, 10_000) > 700);
+  assert.ok(loads.latency(row, true, 90_000) < 100);
+  loads.observe(row, true, 50, 90_000);
+  assert.ok(loads.latency(row, true, 90_000) < 60);
+});
+
+test('whole answers and streams are estimated apart', () => {
+  const { loads, row, now } = steady(20);
+  loads.observe(row, false, 5_000, now);
+  assert.equal(Math.round(loads.latency(row, true, now)), 100);
+  assert.equal(Math.round(loads.latency(row, false, now)), 5_000);
+});
