@@ -33,4 +33,5 @@ process.on('message', (question: 'holdings' | 'collected') => {
   const ready = question === 'collected' ? collect() : Promise.resolve();
   void ready.then(() => process.send?.(holdings()));
 });
+process.on('disconnect', () => process.exit());
 process.send?.({ address: relay.address, adminAddress: relay.adminAddress });
