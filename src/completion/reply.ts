@@ -18,6 +18,8 @@ export interface Settlement {
   readonly error?: RelayError;
   /** Tokens used as far as the upstream told; an absent counter is unknown, never 0. */
   readonly usage: Usage;
+  /** The Message's `stop_reason`, where who made the reply has read it. */
+  readonly stopReason?: string;
 }
 
 interface ReplyBase {

@@ -37,7 +37,9 @@ export function keep({ planOf, keep: store }: KeepOptions): Layer {
     const order = ++asked;
     return next(call).then((reply) => {
       const complete = (body: string): void => {
-        if (isComplete(body)) void reply.settled.then(({ usage }) => store(call, plan, { body, usage, order }));
+        void reply.settled.then(({ usage, stopReason = stopReasonIn(body) }) => {
+          if (COMPLETE.has(stopReason)) store(call, plan, { body, usage, order });
+        });
       };
       if (reply.kind === 'stream') return watched(reply, complete);
       complete(reply.body);
@@ -46,12 +48,12 @@ export function keep({ planOf, keep: store }: KeepOptions): Layer {
   };
 }
 
-function isComplete(body: string): boolean {
+function stopReasonIn(body: string): string {
   try {
-    return COMPLETE.has(stringMember(members(body), 'stop_reason') ?? '');
+    return stringMember(members(body), 'stop_reason') ?? '';
   } catch (thrown) {
     // What is no object of the API is the edge's to refuse.
-    if (thrown instanceof JsonSyntaxError) return false;
+    if (thrown instanceof JsonSyntaxError) return '';
     throw thrown;
   }
 }

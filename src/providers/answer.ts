@@ -3,7 +3,7 @@ import type { Call } from '../completion/call.ts';
 import type { Reason, RelayError } from '../completion/errors.ts';
 import type { ResponseHead } from '../completion/head.ts';
 import type { Reply, Settlement } from '../completion/reply.ts';
-import { readUsage, type Usage } from '../completion/usage.ts';
+import { readUsage } from '../completion/usage.ts';
 import { errorEvent, refusal } from './api-error.ts';
 import { codingOf, type Coding, DecodingSink } from './content-coding.ts';
 import { ErrorEvent, MalformedStream } from './event-reader.ts';
@@ -90,15 +90,15 @@ export class Answer implements Receiver {
       maxBytes: this.options.maxResponseBytes,
       done: (bytes) => {
         const body = isUtf8(bytes) ? bytes.toString() : '';
-        const usage = usageOf(body);
-        if (usage === undefined) {
+        const told = toldBy(body);
+        if (told === undefined) {
           this.fail(
             this.error('UPSTREAM_UNAVAILABLE', 'The upstream answered with something that is not JSON. Retry.'),
           );
           return;
         }
         this.settled();
-        this.replied({ kind: 'whole', body, head, settled: Promise.resolve({ outcome: 'delivered', usage }) });
+        this.replied({ kind: 'whole', body, head, settled: Promise.resolve({ outcome: 'delivered', ...told }) });
       },
       tooLarge: () => this.giveUp(flow, this.tooLarge()),
       failed: (error) => this.fail(error),
@@ -164,12 +164,14 @@ export class Answer implements Receiver {
   }
 }
 
-/** The counters of a whole answer; undefined where it is no JSON object. */
-function usageOf(body: string): Usage | undefined {
+/** What a whole answer tells of itself; undefined where it is no JSON object. */
+function toldBy(body: string): Pick<Settlement, 'usage' | 'stopReason'> | undefined {
   try {
     const document: unknown = JSON.parse(body);
     if (typeof document !== 'object' || document === null) return undefined;
-    return readUsage('usage' in document ? document.usage : undefined);
+    const usage = readUsage('usage' in document ? document.usage : undefined);
+    const stopReason = 'stop_reason' in document ? document.stop_reason : undefined;
+    return typeof stopReason === 'string' ? { usage, stopReason } : { usage };
   } catch {
     // The SyntaxError would quote the answer.
     return undefined;

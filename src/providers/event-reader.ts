@@ -51,6 +51,7 @@ export class EventReader {
   private started = false;
   private stopped = false;
   private counted: Usage = {};
+  private reason: string | undefined;
 
   /** @param emit called from within `feed` and `end` */
   constructor(emit: (event: StreamEvent) => void) {
@@ -65,6 +66,11 @@ export class EventReader {
   /** The counters told so far. */
   get usage(): Usage {
     return this.counted;
+  }
+
+  /** The `stop_reason`, once it was told. */
+  get stopReason(): string | undefined {
+    return this.reason;
   }
 
   /** Not to be called again after it has thrown. Throws MalformedStream or ErrorEvent. */
@@ -102,7 +108,7 @@ export class EventReader {
     if (type === 'error' || name === 'error') throw new ErrorEvent(data);
     if (payload === undefined) throw new MalformedStream('An event holds no JSON object');
     if (type === 'message_start') this.start(payload);
-    else if (type === 'message_delta') this.counted = mergeUsage(this.counted, readUsage(payload['usage']));
+    else if (type === 'message_delta') this.update(payload);
     else if (type === 'message_stop') this.stopped = true;
     this.emit({ type: KINDS.get(type) ?? type, data });
   }
@@ -111,6 +117,12 @@ export class EventReader {
     if (this.started) throw new MalformedStream('The stream began twice');
     this.started = true;
     if (isObject(message)) this.counted = readUsage(message['usage']);
+  }
+
+  private update({ delta, usage }: Record<string, unknown>): void {
+    this.counted = mergeUsage(this.counted, readUsage(usage));
+    const reason = isObject(delta) ? delta['stop_reason'] : undefined;
+    if (typeof reason === 'string') this.reason = reason;
   }
 }
 

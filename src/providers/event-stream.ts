@@ -208,6 +208,12 @@ export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, und
     if (this.settled) return;
     this.settled = true;
     clearTimeout(this.stall);
-    this.options.settle({ outcome, usage: this.reader.usage, ...(error !== undefined && { error }) });
+    const { usage, stopReason } = this.reader;
+    this.options.settle({
+      outcome,
+      usage,
+      ...(error !== undefined && { error }),
+      ...(stopReason !== undefined && { stopReason }),
+    });
   }
 }

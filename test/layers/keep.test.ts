@@ -50,6 +50,23 @@ describe('keep', () => {
     }
   });
 
+  it('takes the word of who has read the stop reason', async () => {
+    const told = (stopReason: string): Reply => ({
+      kind: 'whole',
+      body: '{}',
+      settled: Promise.resolve({ outcome: 'delivered', usage: {}, stopReason }),
+    });
+    for (const [stopReason, count] of [
+      ['end_turn', 1],
+      ['max_tokens', 0],
+    ] as const) {
+      const { kept, service } = keeping(() => Promise.resolve(told(stopReason)));
+      await service(fakeCall());
+      await round();
+      assert.equal(kept.length, count);
+    }
+  });
+
   it('leaves what is no Message to who reads it', async () => {
     for (const body of ['[]', '"text"', '{', '', '{"stop_reason":{}}', 'null']) {
       const { kept, service } = keeping(() => Promise.resolve(wholeReply(body)));

@@ -222,7 +222,9 @@ describe('streamed answers', () => {
       reader.end();
       const reply = await askStream(test, streaming(pieces(bytes, cuts)));
       assert.deepEqual(await readAll(reply.events), { events: expected });
-      assert.deepEqual(await reply.settled, { outcome: 'delivered', usage: reader.usage });
+      const { usage, stopReason } = reader;
+      assert.deepEqual(await reply.settled, { outcome: 'delivered', usage, stopReason });
+      assert.match(stopReason ?? '', /^(end_turn|tool_use)$/);
     });
   }
 
