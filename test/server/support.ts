@@ -57,7 +57,15 @@ export const fakeCodec: RelayCodec = {
       });
     }
     const options = { betas: [], apiVersion: '2023-06-01' };
-    return { body, model: 'claude-test', maxTokens: 16, options, routing: DEFAULT_ROUTING, cache: DEFAULT_CACHE_POLICY, selfContained: true };
+    return {
+      body,
+      model: 'claude-test',
+      maxTokens: 16,
+      options,
+      routing: DEFAULT_ROUTING,
+      cache: DEFAULT_CACHE_POLICY,
+      selfContained: true,
+    };
   },
   encodeWhole: (_operation, body, relay) => Buffer.from(JSON.stringify({ body, relay })),
   createStreamEncoder: () => ({
