@@ -54,15 +54,18 @@ export class Listener {
     const { host, port } = hostAndPort(this.#options.listen);
     const hosts = isIP(host) === 0 ? (await lookup(host, { all: true })).map(({ address }) => address) : [host];
     let bound = port;
+    let refusal: unknown;
     for (const each of hosts) {
-      const server = createTcpServer({ noDelay: true }, (socket) => this.#opened(socket));
-      this.#servers.push(server);
-      // Whoever asks for any port gets the same on every address.
-      server.listen(bound, each);
-      await once(server, 'listening');
-      // A TCP server that listens has an address of this form.
-      bound = (server.address() as AddressInfo).port;
+      try {
+        // Whoever asks for any port gets the same on every address.
+        bound = await this.#listen(bound, each);
+      } catch (thrown) {
+        // Hosts files name ::1 for localhost also where there is no IPv6.
+        if (!isNoAddressHere(thrown)) throw thrown;
+        refusal = thrown;
+      }
     }
+    if (this.#servers.length === 0) throw refusal;
     return { port: bound };
   }
 
@@ -84,6 +87,15 @@ export class Listener {
   destroy(): void {
     void this.stop();
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  async #listen(port: number, host: string): Promise<number> {
+    const server = createTcpServer({ noDelay: true }, (socket) => this.#opened(socket));
+    server.listen(port, host);
+    await once(server, 'listening');
+    this.#servers.push(server);
+    // A TCP server that listens has an address of this form.
+    return (server.address() as AddressInfo).port;
   }
 
   #opened(socket: Socket): void {
@@ -127,6 +139,10 @@ export class Listener {
 }
 
 function ignore(): void {}
+
+function isNoAddressHere(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && /^(EADDRNOTAVAIL|EAFNOSUPPORT)$/.test(String(thrown.code));
+}
 
 function hostAndPort(listen: string): { readonly host: string; readonly port: number } {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(listen) ?? [];

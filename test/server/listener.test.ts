@@ -153,3 +153,8 @@ test('what is no address is said to be none', async () => {
     await assert.rejects(open({ listen }), /is no address to listen on: write HOST:PORT or \[IPV6\]:PORT/);
   }
 });
+
+test('an address that this machine does not have is refused', async () => {
+  // 192.0.2.0/24 is for documentation (RFC 5737): nobody has it.
+  await assert.rejects(open({ listen: '192.0.2.1:0' }), { code: 'EADDRNOTAVAIL' });
+});
