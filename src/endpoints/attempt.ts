@@ -7,13 +7,13 @@ export interface Attempts {
   /** Endpoints that were sent the call. */
   readonly tried: Endpoint[];
   /** Of those, the ones where it failed in a way that speaks against the endpoint. */
-  readonly failed: Set<Endpoint>;
+  readonly failed: Endpoint[];
   /** Where the call may go; worked out once. */
   route: Route | undefined;
 }
 
 export function newAttempts(): Attempts {
-  return { tried: [], failed: new Set(), route: undefined };
+  return { tried: [], failed: [], route: undefined };
 }
 
 /** A call on its way to an endpoint, with what the layers above the pool add to it. */

@@ -104,7 +104,8 @@ export class Breaker {
 
   /** The answer has opened. */
   succeeded(trial: number): void {
-    if (this.#decides(trial)) this.#tell(undefined);
+    if (this.#state === 'closed') this.#countSuccess();
+    else if (this.#decides(trial)) this.#tell(undefined);
   }
 
   /** No answer, or a broken one before anything came of it. */
@@ -150,6 +151,13 @@ export class Breaker {
     this.#turn();
     // The rejection is the failure that was told; whoever told it throws it on.
     this.#circuit.fire(failure).catch(() => {});
+  }
+
+  /** All that a success does to a closed circuit, without the promises that `fire` makes: every call ends here. */
+  #countSuccess(): void {
+    this.#turn();
+    this.#circuit.emit('fire', []);
+    this.#circuit.emit('success', undefined, 0);
   }
 
   /** Turns the window by the time that has passed. */

@@ -179,9 +179,9 @@ export class Lease {
 
   #blameEndpoint(error: RelayError): void {
     const { endpoint } = this;
-    const failedOn = this.#call.attempts?.failed ?? new Set();
+    const failedOn = this.#call.attempts?.failed ?? [];
     const counts = this.#surroundings.suspects.countsAgainst(endpoint, this.#call.digest(), failedOn);
-    this.#call.attempts?.failed.add(endpoint);
+    if (!failedOn.includes(endpoint)) failedOn.push(endpoint);
     if (!counts) return;
     if (this.#openedAt !== undefined) endpoint.breaker.broke(this.#openedAt, error);
     else endpoint.breaker.failed(this.#trial, error);

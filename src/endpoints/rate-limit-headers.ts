@@ -11,11 +11,23 @@ export interface ToldLimit {
   readonly resetIn: number | undefined;
 }
 
-const NAMES: readonly (readonly [LimitKind, string])[] = [
-  ['requests', 'anthropic-ratelimit-requests'],
-  ['input_tokens', 'anthropic-ratelimit-input-tokens'],
-  ['output_tokens', 'anthropic-ratelimit-output-tokens'],
+interface Names {
+  readonly kind: LimitKind;
+  readonly limit: string;
+  readonly remaining: string;
+  readonly reset: string;
+}
+
+const TOLD_APART = [
+  namesOf('requests', 'anthropic-ratelimit-requests'),
+  namesOf('input_tokens', 'anthropic-ratelimit-input-tokens'),
+  namesOf('output_tokens', 'anthropic-ratelimit-output-tokens'),
 ];
+const TOGETHER = namesOf('tokens', 'anthropic-ratelimit-tokens');
+
+function namesOf(kind: LimitKind, name: string): Names {
+  return { kind, limit: `${name}-limit`, remaining: `${name}-remaining`, reset: `${name}-reset` };
+}
 
 /**
  * Reads the `anthropic-ratelimit-*` headers (reference 4.4). The combined `tokens` limit restates the other two and
@@ -25,28 +37,22 @@ const NAMES: readonly (readonly [LimitKind, string])[] = [
  * @param wallNow milliseconds since the epoch
  */
 export function readRateLimits(headers: Readonly<Record<string, string>>, wallNow: number): ToldLimit[] {
-  const told = NAMES.flatMap(([kind, name]) => readOne(headers, kind, name, wallNow));
-  const tokensTold = told.some((limit) => limit.kind !== 'requests');
-  return tokensTold ? told : [...told, ...readOne(headers, 'tokens', 'anthropic-ratelimit-tokens', wallNow)];
+  const told: ToldLimit[] = [];
+  for (const names of TOLD_APART) readOne(headers, names, wallNow, told);
+  if (!told.some(({ kind }) => kind !== 'requests')) readOne(headers, TOGETHER, wallNow, told);
+  return told;
 }
 
-function readOne(
-  headers: Readonly<Record<string, string>>,
-  kind: LimitKind,
-  name: string,
-  wallNow: number,
-): ToldLimit[] {
-  const limit = count(headers[`${name}-limit`]);
-  if (limit === undefined || limit === 0) return [];
-  const reset = Date.parse(headers[`${name}-reset`] ?? '');
-  return [
-    {
-      kind,
-      limit,
-      remaining: count(headers[`${name}-remaining`]),
-      resetIn: Number.isNaN(reset) ? undefined : reset - wallNow,
-    },
-  ];
+function readOne(headers: Readonly<Record<string, string>>, names: Names, wallNow: number, told: ToldLimit[]): void {
+  const limit = count(headers[names.limit]);
+  if (limit === undefined || limit === 0) return;
+  const reset = Date.parse(headers[names.reset] ?? '');
+  told.push({
+    kind: names.kind,
+    limit,
+    remaining: count(headers[names.remaining]),
+    resetIn: Number.isNaN(reset) ? undefined : reset - wallNow,
+  });
 }
 
 function count(value: string | undefined): number | undefined {

@@ -36,6 +36,9 @@ export interface RouterOptions {
   readonly byWeight: boolean;
 }
 
+/** What is the same for all calls of one operation and model. */
+type Way = Pick<Route, 'lane' | 'estimate'>;
+
 /** Model names come from callers; beyond so many, the longest unused is worked out again. */
 const KNOWN_MODELS = 1_000;
 /** Sealed answers given elsewhere than at their conversation's home, remembered for the next turn. */
@@ -44,7 +47,7 @@ const KNOWN_SEALS = 50_000;
 /** Finds out which endpoints may serve a call, and keeps what is the same for many calls. */
 export class Router {
   readonly #options: RouterOptions;
-  readonly #laneNames = new LRUCache<string, string>({ max: KNOWN_MODELS });
+  readonly #ways = new LRUCache<string, Way>({ max: KNOWN_MODELS });
   readonly #lanes = new Map<string, Lane>();
   readonly #estimates = new Map<string, TokenEstimate>();
   readonly #makers = new LRUCache<string, string>({ max: KNOWN_SEALS });
@@ -66,7 +69,7 @@ export class Router {
     this.#organizations = organizations;
     const lists = new Map(endpoints.map(({ account }) => [account.options.models.join(','), account.options.models]));
     this.#allowLists = [...lists.values()];
-    this.#laneNames.clear();
+    this.#ways.clear();
     this.#lanes.clear();
     this.#version++;
   }
@@ -90,13 +93,11 @@ export class Router {
   }
 
   #newRoute(call: RoutedCall): Route {
-    const lane = this.#laneFor(call);
+    const { lane, estimate } = this.#wayFor(call);
     const { region, affinityKey } = call.routing;
     if (region !== '' && lane.tiers.length > 0 && !lane.tiers.some((tier) => tier.regions.has(region)))
       throw this.#unknownRegion();
-    const conversation =
-      call.operation !== 'messages' ? undefined : affinityKey === '' ? conversationKey(call.body) : hash32(affinityKey);
-    const estimate = this.#estimateFor(modelClass(call.operation, call.model));
+    const conversation = this.#conversationOf(call);
     return {
       version: this.#version,
       lane,
@@ -109,6 +110,12 @@ export class Router {
     };
   }
 
+  #conversationOf({ operation, routing: { affinityKey }, body }: RoutedCall): number | undefined {
+    // With one organization there is nothing to choose by it.
+    if (operation !== 'messages' || this.#organizations.size < 2) return undefined;
+    return affinityKey === '' ? conversationKey(body) : hash32(affinityKey);
+  }
+
   #onlyFor(body: string, lane: Lane, region: string, conversation: number | undefined): Organization | undefined {
     if (this.#organizations.size < 2) return undefined;
     const seal = firstSeal(body);
@@ -119,17 +126,22 @@ export class Router {
       : homeOf({ lane, region, conversation });
   }
 
-  #laneFor(call: RoutedCall): Lane {
-    const apiClass = modelClass(call.operation, call.model);
-    const known = `${apiClass} ${call.model}`;
-    let name = this.#laneNames.get(known);
-    if (name === undefined) {
-      name = this.#laneName(call.model, apiClass);
-      this.#laneNames.set(known, name);
+  #wayFor({ operation, model }: RoutedCall): Way {
+    const name = `${operation} ${model}`;
+    let way = this.#ways.get(name);
+    if (way === undefined) {
+      const apiClass = modelClass(operation, model);
+      way = { lane: this.#laneFor(model, apiClass), estimate: this.#estimateFor(apiClass) };
+      this.#ways.set(name, way);
     }
+    return way;
+  }
+
+  #laneFor(model: string, apiClass: string): Lane {
+    const name = this.#laneName(model, apiClass);
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
-      lane = this.#build(call.model, apiClass);
+      lane = this.#build(model, apiClass);
       this.#lanes.set(name, lane);
     }
     return lane;

@@ -32,14 +32,14 @@ export class Suspects {
    *
    * @param failedOn endpoints on which this call failed before
    */
-  countsAgainst(endpoint: Endpoint, digest: string, failedOn: ReadonlySet<Endpoint>): boolean {
+  countsAgainst(endpoint: Endpoint, digest: string, failedOn: readonly Endpoint[]): boolean {
     const record = this.#records.get(digest) ?? { endpoints: new Set<string>(), since: this.#clock.now() };
     const suspected = record.endpoints.size >= ENDPOINTS_TO_SUSPECT && endpoint.deliveredAt > record.since;
     if (record.endpoints.size < ENDPOINTS_TO_SUSPECT) {
       record.endpoints.add(`${endpoint.account.name} ${endpoint.region.name}`);
       this.#records.set(digest, record);
     }
-    return !suspected && failedOn.size < ENDPOINTS_TO_SUSPECT;
+    return !suspected && failedOn.length < ENDPOINTS_TO_SUSPECT;
   }
 
   /** The request was served after all. */

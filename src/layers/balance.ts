@@ -18,9 +18,10 @@ export interface Capacity {
  */
 export function balance(capacity: Capacity, gate: Layer): Service {
   return async (call: RoutedCall) => {
-    const routed = { ...call, attempts: call.attempts ?? newAttempts() };
+    const attempts = call.attempts ?? newAttempts();
+    const routed = attempts === call.attempts ? call : { ...call, attempts };
     const lease = await capacity.acquire(routed);
-    note(routed, routed.attempts.tried.length, lease);
+    note(routed, attempts.tried.length, lease);
     let reply: Reply;
     try {
       reply = await gate(lease.service)(routed);

@@ -41,7 +41,7 @@ export function retry(options: RetryOptions): Layer {
       }
       if (!failure.retryable || routed.signal.aborted || attempts.tried.length >= options.maxAttempts) throw failure;
       const delay = delayMs(routed, failure, retries, options);
-      if (options.clock.now() + delay >= routed.deadline || !mayRetry(routed, failure, options)) throw failure;
+      if (options.clock.now() + delay >= call.deadline || !mayRetry(routed, failure, options)) throw failure;
       options.retried(failure.reason);
       if (delay > 0) await pause(delay, routed.signal, options.clock);
     }

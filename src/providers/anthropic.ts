@@ -77,11 +77,15 @@ export function anthropicProvider(options: AnthropicOptions): Provider {
   };
   let coding = options.requestCompression;
 
-  async function send(call: Call): Promise<Reply> {
+  function send(call: Call): Promise<Reply> {
     if (pool.closed) {
-      throw new RelayError('UPSTREAM_UNAVAILABLE', 'The endpoint is being closed. Retry.', { metadata, scope: 'none' });
+      const message = 'The endpoint is being closed. Retry.';
+      return Promise.reject(new RelayError('UPSTREAM_UNAVAILABLE', message, { metadata, scope: 'none' }));
     }
-    if (coding === 'none') return attempt(call, 'none');
+    return coding === 'none' ? attempt(call, 'none') : attemptCoded(call);
+  }
+
+  async function attemptCoded(call: Call): Promise<Reply> {
     try {
       return await attempt(call, coding);
     } catch (error) {
