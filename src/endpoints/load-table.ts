@@ -5,9 +5,9 @@ const RISE = 1 / 3;
 const FALL = 1 / 16;
 /**
  * How fast an estimate fades that nothing renews, until a slow endpoint is asked again to see whether it still is. Each such
- * call is a slow one: faded in ten seconds, a slow region of a few endpoints showed in the 99th percentile of all calls.
+ * call is a slow one: with a few endpoints of a slow region tried every ten seconds, every hundredth call was.
  */
-const FADE_MS = 30_000;
+const FADE_MS = 60_000;
 /** Assumed time to first byte while nothing is known: short, so that a new endpoint is tried soon. */
 const UNKNOWN_LATENCY_MS = 1;
 
