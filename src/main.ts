@@ -15,6 +15,7 @@ import { openAccess } from './main/access.ts';
 import { adminListener } from './main/admin-listener.ts';
 import { hedging } from './main/hedging.ts';
 import { reloader } from './main/reload.ts';
+import { remembering } from './main/remembered-requests.ts';
 import { requestKey } from './main/request-key.ts';
 import { openReuse } from './main/reuse.ts';
 import { openSharedState } from './main/shared-state.ts';
@@ -91,7 +92,7 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
   );
 
   const relay = relayService({
-    codec: createCodec(),
+    codec: remembering(createCodec()),
     service,
     authenticate: access.authenticate,
     digest: requestKey({ ...config.cache, regionOf: access.regionOf }),

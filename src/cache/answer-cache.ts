@@ -86,14 +86,16 @@ export class AnswerCache {
 
   /** The answer to exactly this request. */
   find(key: string, request: string): FoundAnswer | undefined {
-    const answer = this.cache.get(key);
-    return answer === undefined || answer.request !== request ? undefined : this.described(key, answer);
+    const found = this.take(key);
+    return found?.answer.request === request ? found : undefined;
   }
 
   /** The answer under a key that was found by another way than its request. */
   take(key: string): FoundAnswer | undefined {
-    const answer = this.cache.get(key);
-    return answer === undefined ? undefined : this.described(key, answer);
+    const found = this.cache.find(key);
+    if (found === undefined) return undefined;
+    const { value: answer, age, ttl, hits } = found;
+    return { answer, age: answer.age + age, ttl: answer.age + ttl, hits };
   }
 
   /**
@@ -115,10 +117,5 @@ export class AnswerCache {
     // The body stands there twice: as JSON, and as the edge encoded it.
     const cost = 2 * size + Buffer.byteLength(request) + ENTRY_OVERHEAD;
     return this.cache.set(key, { ...answer, request, memo: {} }, cost, ttl - answer.age);
-  }
-
-  private described(key: string, answer: CachedAnswer): FoundAnswer | undefined {
-    const info = this.cache.info(key);
-    return info && { answer, age: answer.age + info.age, ttl: answer.age + info.ttl, hits: info.hits };
   }
 }

@@ -38,6 +38,11 @@ export interface EntryInfo {
   readonly hits: number;
 }
 
+/** A value that was found, and what is known of its entry. */
+export interface FoundEntry<V> extends EntryInfo {
+  readonly value: V;
+}
+
 /**
  * A cache of bounded cost that keeps what is asked for often or lately, as W-TinyLFU does (Einziger, Friedman and
  * Manes, "TinyLFU", ACM TOS 2017); how much of it goes to either, the load decides. Where entries live and which give way
@@ -93,6 +98,16 @@ export class TinyLfuCache<K extends string | number, V> {
 
   /** The value, if it is here and has not expired. Counts as a request for the key, found or not. */
   get(key: K, now: number = this.#options.clock.now()): V | undefined {
+    return this.#use(key, now)?.value;
+  }
+
+  /** As `get`, with what is known of the entry, this hit included. */
+  find(key: K, now: number = this.#options.clock.now()): FoundEntry<V> | undefined {
+    const entry = this.#use(key, now);
+    return entry && { value: entry.value, ...infoOf(entry, now) };
+  }
+
+  #use(key: K, now: number): Entry<K, V> | undefined {
     const entry = this.#regions.use(key);
     if (entry === undefined) {
       this.#options.hash(key, this.#words);
@@ -109,7 +124,7 @@ export class TinyLfuCache<K extends string | number, V> {
     this.metrics.hits += 1;
     entry.hits += 1;
     this.#tuner.fill(entry.h0, entry.h1, entry.h2, entry.h3, entry.cost, entry.start + entry.ttl);
-    return entry.value;
+    return entry;
   }
 
   /**
@@ -167,10 +182,7 @@ export class TinyLfuCache<K extends string | number, V> {
   /** What is known of the entry that `get` would find. Not counted as a request. */
   info(key: K, now: number = this.#options.clock.now()): EntryInfo | undefined {
     const entry = this.#live(key, now);
-    if (entry === undefined) return undefined;
-    const { cost, ttl, hits } = entry;
-    const age = now - entry.start;
-    return { cost, age, ttl, remainingTtl: ttl - age, hits };
+    return entry && infoOf(entry, now);
   }
 
   /** Deletes every entry. What was popular remains known. */
@@ -249,6 +261,14 @@ export class TinyLfuCache<K extends string | number, V> {
     this.metrics.countRemoval(removal, entry.cost, now - entry.start);
     this.#options.onRemove?.(entry.key, entry.value, removal);
   }
+}
+
+function infoOf(
+  { cost, start, ttl, hits }: Pick<Entry<string, unknown>, 'cost' | 'start' | 'ttl' | 'hits'>,
+  now: number,
+): EntryInfo {
+  const age = now - start;
+  return { cost, age, ttl, remainingTtl: ttl - age, hits };
 }
 
 function requireInteger(what: string, value: number): void {

@@ -22,10 +22,27 @@ export function requestKey({
   scope,
   regionOf,
 }: KeyOptions): (request: DecodedRequest, operation: Operation, tenant: string) => string {
-  return ({ body, options, routing }, operation, tenant) => {
+  const known = new WeakMap<DecodedRequest, Known>();
+  return (request, operation, tenant) => {
+    const { body, options, routing } = request;
     const region = regionOf(tenant, routing.region);
-    return hash(digest, circumstances({ operation, tenant, options, routing: { ...routing, region } }, scope) + body);
+    const last = known.get(request);
+    if (last?.tenant === tenant && last.operation === operation && last.region === region) return last.key;
+    const key = hash(
+      digest,
+      circumstances({ operation, tenant, options, routing: { ...routing, region } }, scope) + body,
+    );
+    known.set(request, { tenant, operation, region, key });
+    return key;
   };
+}
+
+/** The key of a request when it was last asked for. */
+interface Known {
+  readonly tenant: string;
+  readonly operation: Operation;
+  readonly region: string;
+  readonly key: string;
 }
 
 /**

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { Operation } from '../../src/completion/call.ts';
+import { RelayError } from '../../src/completion/errors.ts';
+import { remembering } from '../../src/main/remembered-requests.ts';
+import { createCodec } from '../../src/server/codec/codec.ts';
+import type { RelayCodec } from '../../src/server/relay-service.ts';
+
+/** A codec that takes any text for a request, and how often it was asked. */
+function counted() {
+  const decoded: string[] = [];
+  const decodeRequest: RelayCodec['decodeRequest'] = (operation: Operation, wire: Buffer) => {
+    decoded.push(`${operation} ${wire.toString('latin1')}`);
+    if (wire.length === 0) throw new RelayError('INVALID_REQUEST', 'Empty.');
+    const model = wire.toString('latin1').slice(0, 20);
+    return { ...EMPTY, model };
+  };
+  return { decoded, codec: remembering({ ...real, decodeRequest }) };
+}
+
+const real = createCodec();
+const EMPTY: ReturnType<RelayCodec['decodeRequest']> = {
+  body: '{}',
+  model: '',
+  maxTokens: 1,
+  options: { betas: [], apiVersion: '2023-06-01' },
+  routing: { region: '', affinityKey: '', priority: 'interactive', tenantWeight: 1 },
+  cache: { mode: undefined, ttlMs: undefined, minSimilarity: undefined },
+  selfContained: true,
+};
+
+describe('a codec that remembers', () => {
+  it('decodes the same bytes once, and others anew', () => {
+    const { decoded, codec } = counted();
+    const first = codec.decodeRequest('messages', Buffer.from('one'));
+    assert.equal(codec.decodeRequest('messages', Buffer.from('one')), first);
+    assert.notEqual(codec.decodeRequest('messages', Buffer.from('onf')), first);
+    assert.notEqual(codec.decodeRequest('count_tokens', Buffer.from('one')), first);
+    assert.deepEqual(decoded, ['messages one', 'messages onf', 'count_tokens one']);
+  });
+
+  it('tells all byte strings apart', () => {
+    const { decoded, codec } = counted();
+    for (let byte = 0; byte < 256; byte++) codec.decodeRequest('messages', Buffer.from([byte, 255 - byte]));
+    assert.equal(new Set(decoded).size, 256);
+  });
+
+  it('remembers no failure, and nothing long', () => {
+    const { decoded, codec } = counted();
+    for (let times = 0; times < 2; times++) {
+      assert.throws(() => codec.decodeRequest('messages', Buffer.alloc(0)), RelayError);
+      codec.decodeRequest('messages', Buffer.alloc(5_000));
+    }
+    assert.equal(decoded.length, 4);
+  });
+
+  it('forgets what was not asked for longest', () => {
+    const { decoded, codec } = counted();
+    const ask = (name: string) => codec.decodeRequest('messages', Buffer.from(name));
+    ask('kept');
+    for (let other = 0; other < 1_000; other++) {
+      ask(`other ${other}`);
+      ask('kept');
+    }
+    const before = decoded.length;
+    ask('kept');
+    assert.equal(decoded.length, before);
+    ask('other 0');
+    assert.equal(decoded.length, before + 1);
+  });
+});
