@@ -79,7 +79,9 @@ export function fakeCall(parts: Partial<Call> = {}): Call {
     deadline: Number.POSITIVE_INFINITY,
     signal: new AbortController().signal,
     trace: startTrace(0),
-    routing: DEFAULT_ROUTING, cache: DEFAULT_CACHE_POLICY, selfContained: true,
+    routing: DEFAULT_ROUTING,
+    cache: DEFAULT_CACHE_POLICY,
+    selfContained: true,
     ...parts,
   };
 }
