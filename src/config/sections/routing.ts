@@ -29,7 +29,7 @@ export const routingSettings = z.strictObject({
   affinity: choice(['prompt_prefix', 'off'])
     .prefault('prompt_prefix')
     .describe(
-      'Keeps calls with the same cacheable prompt prefix on one organization, where its prompt cache is; or off.',
+      'Keeps the calls of a conversation (those with the same first message) on one organization, where its prompt cache is; or off.',
     ),
   hedge_after: hedgeAfter
     .prefault('off')
