@@ -28,11 +28,7 @@ export class Reader implements AsyncIterableIterator<StreamEvent, undefined> {
   /** Why it lost its place, until it is told. */
   private failure: RelayError | undefined;
   private readonly over: Over;
-  private readonly onAbort = (): void => {
-    const { waiting } = this;
-    this.leave('abandoned');
-    waiting?.reject(this.signal.reason);
-  };
+  private readonly onAbort = (): void => this.abort();
 
   constructor(stream: Shared, signal: AbortSignal, over: Over) {
     this.stream = stream;
@@ -65,6 +61,13 @@ export class Reader implements AsyncIterableIterator<StreamEvent, undefined> {
     this.leave('abandoned');
     waiting?.resolve({ done: true, value: undefined });
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** The signal has aborted. */
+  abort(): void {
+    const { waiting } = this;
+    this.leave('abandoned');
+    waiting?.reject(this.signal.reason);
   }
 
   /** Ends the reading with an error: now, or when it reads on. */

@@ -93,6 +93,8 @@ export class SharedStream implements Holder, Shared {
   read(signal: AbortSignal, over: Over): AsyncIterableIterator<StreamEvent> {
     const reader = new Reader(this, signal, over);
     this.readers.add(reader);
+    // A signal that has aborted already tells nobody any more.
+    if (signal.aborted) reader.abort();
     return reader;
   }
 

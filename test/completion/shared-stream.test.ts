@@ -117,6 +117,17 @@ describe('a shared stream', () => {
     }
   });
 
+  it('is over at once for a reader whose call is over already', async () => {
+    const { outcomes, over } = endings();
+    const reason = new RelayError('CANCELLED', 'Gone.');
+    const reader = new SharedStream(source(5).events, new HistoryBudget(KILOBYTE)).read(
+      AbortSignal.abort(reason),
+      over,
+    );
+    assert.deepEqual(outcomes, ['abandoned']);
+    await assert.rejects(reader.next(), reason);
+  });
+
   it('reads no further than its fastest reader', async () => {
     const { asked, events } = source(50);
     const stream = new SharedStream(events, new HistoryBudget(1000 * KILOBYTE));
