@@ -18,6 +18,9 @@ const program = new Command('claude-relay')
   .addCommand(checkCommand())
   .addCommand(tokenCommand());
 
+// Commands that are added do not take over by themselves what was set above: help after an error.
+for (const command of program.commands) command.copyInheritedSettings(program);
+
 try {
   await program.parseAsync();
 } catch (thrown) {
