@@ -8,8 +8,6 @@ export interface NewAnswer {
   /** JSON text of the Message. */
   readonly body: string;
   readonly usage: Usage;
-  /** Its place among what was asked: of two answers to one request, the one asked for later counts. */
-  readonly order: number;
   /** How old it is already: 0 for one that has just been made. Milliseconds. */
   readonly age: number;
 }
@@ -98,17 +96,20 @@ export class AnswerCache {
     return { answer, age: answer.age + age, ttl: answer.age + ttl, hits };
   }
 
+  /** Whether there is an answer to exactly this request. Not counted as a request. */
+  has(key: string, request: string): boolean {
+    return this.cache.peek(key)?.request === request;
+  }
+
   /**
-   * Keeps an answer, unless it is too large or the one that is here was asked for later.
+   * Keeps an answer in the place of what is there, unless it is too large: then there is none.
    *
    * @param ttl how long it may be served, from when it was made, in milliseconds
    * @returns whether it was kept
    */
   keep(key: string, request: string, answer: NewAnswer, ttl: number): boolean {
     const present = this.cache.peek(key);
-    const isSame = present?.request === request;
-    if (isSame && present.order > answer.order) return false;
-    if (present !== undefined && !isSame) this.options.left(key);
+    if (present !== undefined && present.request !== request) this.options.left(key);
     const size = Buffer.byteLength(answer.body);
     if (size > this.largest) {
       this.cache.delete(key);

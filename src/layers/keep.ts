@@ -2,9 +2,10 @@ import { Accumulator } from '../completion/accumulate.ts';
 import type { Call } from '../completion/call.ts';
 import { RelayError } from '../completion/errors.ts';
 import { JsonSyntaxError, members, stringMember } from '../completion/json.ts';
-import type { Reply, StreamEvent } from '../completion/reply.ts';
+import type { Reply, StreamEvent, StreamReply } from '../completion/reply.ts';
 import type { Layer } from '../completion/service.ts';
 import type { Usage } from '../completion/usage.ts';
+import { Races } from './races.ts';
 import type { ReusePlan } from './reuse-plan.ts';
 
 /** An answer that may be given again. */
@@ -12,8 +13,6 @@ export interface Keepable {
   /** JSON text of the Message. */
   readonly body: string;
   readonly usage: Usage;
-  /** Its place among all that was asked for, from 1. */
-  readonly order: number;
 }
 
 export interface KeepOptions {
@@ -27,23 +26,29 @@ const COMPLETE = new Set(['end_turn', 'stop_sequence', 'tool_use']);
 
 /**
  * Keeps complete answers for `reuse`. Stands beneath coalescing, so that a flight of many callers is kept once, and above
- * retry, so that it sees the one answer that came of all attempts.
+ * retry, so that it sees the one answer that came of all attempts. Of several answers to one request that are under way,
+ * none is kept after one that was asked for later: a refresh is not undone.
  */
 export function keep({ planOf, keep: store }: KeepOptions): Layer {
-  let asked = 0;
+  const races = new Races();
   return (next) => (call) => {
     const plan = planOf(call);
     if (plan.mode === 'off') return next(call);
-    const order = ++asked;
-    return next(call).then((reply) => {
-      const complete = (body: string): void => {
-        void reply.settled.then(({ usage, stopReason = stopReasonIn(body) }) => {
-          if (COMPLETE.has(stopReason)) store(call, plan, { body, usage, order });
-        });
-      };
-      if (reply.kind === 'stream') return watched(reply, complete);
-      complete(reply.body);
-      return reply;
+    const runner = races.enter(call.digest());
+    const answered = (reply: Reply): Reply => {
+      const { seen, message } = reply.kind === 'whole' ? { seen: reply, message: reply.body } : watched(reply);
+      void reply.settled.then(async ({ outcome, usage, stopReason }) => {
+        const body = outcome === 'delivered' ? await message : undefined;
+        if (body !== undefined && COMPLETE.has(stopReason ?? stopReasonIn(body)) && races.arrive(runner)) {
+          store(call, plan, { body, usage });
+        }
+        races.leave(runner);
+      });
+      return seen;
+    };
+    return next(call).then(answered, (thrown: unknown) => {
+      races.leave(runner);
+      throw thrown;
     });
   };
 }
@@ -58,22 +63,25 @@ function stopReasonIn(body: string): string {
   }
 }
 
-/** Puts the answer together while it passes, and tells of it once `message_stop` has. */
-function watched(reply: Extract<Reply, { kind: 'stream' }>, complete: (body: string) => void): Reply {
+/** Puts the answer together while it passes: its message, or undefined where that came to nothing. */
+function watched(reply: StreamReply): { seen: Reply; message: Promise<string | undefined> } {
   const source = reply.events[Symbol.asyncIterator]();
+  const { promise: message, resolve } = Promise.withResolvers<string | undefined>();
   let accumulator: Accumulator | undefined = new Accumulator();
   const note = (event: StreamEvent): void => {
     try {
       accumulator?.add(event);
-      if (event.type === 'message_stop' && accumulator !== undefined) complete(accumulator.finish());
+      if (event.type === 'message_stop') resolve(accumulator?.finish());
     } catch (thrown) {
       if (!(thrown instanceof RelayError || thrown instanceof JsonSyntaxError)) throw thrown;
       // Not of the API's form: passed on as it is, for who reads it to judge, and not kept.
       accumulator = undefined;
+      resolve(undefined);
     }
   };
   const pass = (result: IteratorResult<StreamEvent>): IteratorResult<StreamEvent> => {
-    if (result.done !== true) note(result.value);
+    if (result.done === true) resolve(undefined);
+    else note(result.value);
     return result;
   };
   const events: AsyncIterableIterator<StreamEvent> = {
@@ -81,5 +89,5 @@ function watched(reply: Extract<Reply, { kind: 'stream' }>, complete: (body: str
     return: () => source.return?.() ?? Promise.resolve({ done: true, value: undefined }),
     [Symbol.asyncIterator]: () => events,
   };
-  return { ...reply, events };
+  return { seen: { ...reply, events }, message };
 }

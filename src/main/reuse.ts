@@ -20,8 +20,6 @@ import type { Telemetry } from './telemetry.ts';
 /** Answers in Redis are at most this large, and so many writes may be under way. */
 const SHARED_ENTRY_BYTES = 256 * 1024;
 const SHARED_WRITES = 64;
-/** Nobody can tell whether another replica's answer is newer than what was asked for here. */
-const BEFORE_ALL = 0;
 /** Background renewals for each hit, over time. */
 const REFRESH_BUDGET = 0.1;
 /** What nobody waits for (a background renewal, an embedding to be kept) is given up after this long, in milliseconds. */
@@ -40,8 +38,9 @@ export interface ReuseParts {
 /** The cache of answers: its layers, the key of flights, and how its defaults are replaced. */
 export function openReuse(config: Config, { telemetry, redis, hasCapacity, renewing, clock }: ReuseParts) {
   const { cache: settings } = config;
+  let common: ReuseDefaults = settings;
   let defaults = defaultsOf(config);
-  const defaultsFor = ({ tenant }: Call): ReuseDefaults => defaults.get(tenant) ?? settings;
+  const defaultsFor = ({ tenant }: Call): ReuseDefaults => defaults.get(tenant) ?? common;
   const planOf = (call: Call): ReusePlan => reusePlan(call, defaultsFor(call));
   const isForgeable = settings.digest === 'md5';
   /** Where the digest could be made to collide, the whole question. */
@@ -74,12 +73,13 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
   async function fetch(tier: RedisTier, call: Call): Promise<void> {
     const key = call.digest();
     const stored = await tier.get(key);
-    if (stored === undefined) return;
+    // Nobody can tell which is newer: what this process has, it has asked for itself meanwhile.
+    if (stored === undefined || cache.has(key, requestOf(call))) return;
     const { body, ttlMs } = stored;
     const usage = usageOf(body);
     if (usage === undefined) return;
     const age = Math.max(0, clock.wallNow() - stored.storedAtMs);
-    cache.keep(key, requestOf(call), { body, usage, age, order: BEFORE_ALL }, ttlMs);
+    cache.keep(key, requestOf(call), { body, usage, age }, ttlMs);
   }
 
   function store(call: Call, { mode, ttlMs = settings.ttlMs }: ReusePlan, answer: Keepable): void {
@@ -119,8 +119,9 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
       // A call that asks for a new answer must not be given one that was asked for before it came for other reasons.
       return `${call.routing.priority} ${mode === 'refresh'} ${call.digest()}${requestOf(call)}`;
     },
-    /** Takes over what holds for tenants; other settings of the cache need a restart. */
+    /** Takes over what calls get that do not choose; the other settings of the cache need a restart. */
     replace: (next: Config): void => {
+      common = next.cache;
       defaults = defaultsOf(next);
     },
   };

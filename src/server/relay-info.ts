@@ -28,19 +28,20 @@ export function relayInfo(
   now: number,
   costUsd: number | undefined,
 ): RelayInfo {
-  return {
+  const info: { -readonly [Field in keyof RelayInfo]: RelayInfo[Field] } = {
     request_id: id,
     upstream_request_id: trace.upstreamRequestId,
     account: trace.account,
     region: trace.region,
     attempts: trace.attempts,
     cache_status: trace.cacheStatus,
-    ...(trace.cacheAge === undefined ? {} : { cache_age: trace.cacheAge }),
-    ...(trace.similarity === undefined ? {} : { similarity: trace.similarity }),
     queued: trace.queued,
-    ...(trace.timeToFirstByte === undefined ? {} : { upstream_time_to_first_byte: trace.timeToFirstByte }),
     total: now - trace.startedAt,
-    ...(costUsd === undefined ? {} : { cost_usd: costUsd }),
     simulated: trace.simulated,
   };
+  if (trace.cacheAge !== undefined) info.cache_age = trace.cacheAge;
+  if (trace.similarity !== undefined) info.similarity = trace.similarity;
+  if (trace.timeToFirstByte !== undefined) info.upstream_time_to_first_byte = trace.timeToFirstByte;
+  if (costUsd !== undefined) info.cost_usd = costUsd;
+  return info;
 }

@@ -8,7 +8,7 @@ const OTHER = 'f'.repeat(64);
 const TTL = 1_000;
 
 function answer(body: string, parts: Partial<NewAnswer> = {}): NewAnswer {
-  return { body, usage: {}, order: 1, age: 0, ...parts };
+  return { body, usage: {}, age: 0, ...parts };
 }
 
 function opened(maxBytes = 2 ** 20) {
@@ -42,33 +42,17 @@ describe('the cache of answers in a process', () => {
 
   it('finds nothing for another request under the same key, and tells when that takes its place', () => {
     const { cache, left, bodyOf } = opened();
-    cache.keep(KEY, 'one', answer('1', { order: 2 }), TTL);
+    cache.keep(KEY, 'one', answer('1'), TTL);
     assert.equal(bodyOf('other'), undefined);
-    assert.equal(cache.keep(KEY, 'other', answer('2', { order: 1 }), TTL), true);
+    assert.deepEqual([cache.has(KEY, 'one'), cache.has(KEY, 'other'), left], [true, false, []]);
+    assert.equal(cache.keep(KEY, 'other', answer('2'), TTL), true);
     assert.deepEqual([bodyOf('one'), bodyOf('other'), left], [undefined, '2', [KEY]]);
-  });
-
-  it('keeps the answer that was asked for later, whichever came first', () => {
-    const { cache, bodyOf } = opened();
-    cache.keep(KEY, '', answer('later', { order: 2 }), TTL);
-    assert.equal(cache.keep(KEY, '', answer('earlier', { order: 1 }), TTL), false);
-    assert.equal(bodyOf(), 'later');
-    assert.equal(cache.keep(KEY, '', answer('again', { order: 2 }), TTL), true);
-    assert.equal(bodyOf(), 'again');
-  });
-
-  it('takes any answer again once the later one has expired', () => {
-    const { clock, cache, bodyOf } = opened();
-    cache.keep(KEY, '', answer('later', { order: 2 }), TTL);
-    clock.advance(TTL);
-    assert.equal(cache.keep(KEY, '', answer('earlier', { order: 1 }), TTL), true);
-    assert.equal(bodyOf(), 'earlier');
   });
 
   it('keeps answers of up to a 64th of it, in bytes, and nothing in the place of a larger one', () => {
     const { cache, left, bodyOf } = opened(64 * 1024);
     assert.equal(cache.keep(KEY, '', answer('é'.repeat(512)), TTL), true);
-    assert.equal(cache.keep(KEY, '', answer(`${'é'.repeat(512)}!`, { order: 2 }), TTL), false);
+    assert.equal(cache.keep(KEY, '', answer(`${'é'.repeat(512)}!`), TTL), false);
     assert.deepEqual([bodyOf(), left], [undefined, [KEY]]);
   });
 

@@ -7,7 +7,7 @@ import { MOST_SAVED, RefreshAhead, type RefreshOptions } from '../../src/cache/r
 const TTL = 1_000;
 
 function answer(): CachedAnswer {
-  return { body: '{}', request: '', usage: {}, order: 1, age: 0, memo: {} };
+  return { body: '{}', request: '', usage: {}, age: 0, memo: {} };
 }
 
 function ahead(parts: Partial<RefreshOptions> = {}): RefreshAhead {

@@ -37,7 +37,7 @@ describe('keep', () => {
       const { kept, service } = keeping(() => Promise.resolve(wholeReply(message(reason))));
       await service(fakeCall());
       await round();
-      assert.deepEqual(kept, [{ body: message(reason), usage: { output_tokens: 3 }, order: 1 }]);
+      assert.deepEqual(kept, [{ body: message(reason), usage: { output_tokens: 3 } }]);
     }
   });
 
@@ -141,19 +141,20 @@ describe('keep', () => {
     assert.deepEqual(kept, []);
   });
 
-  it('numbers answers in the order in which they were asked for, not in which they came', async () => {
-    const replies = [Promise.withResolvers<Reply>(), Promise.withResolvers<Reply>()];
+  it('keeps no answer after another to the same request that was asked for later', async () => {
+    const replies = Array.from({ length: 4 }, () => Promise.withResolvers<Reply>());
     let asked = 0;
     const { kept, service } = keeping(() => replies[asked++]?.promise ?? Promise.reject(new Error('asked too often')));
-    const calls = [service(fakeCall()), service(fakeCall())];
-    replies[1]?.resolve(wholeReply(message('end_turn')));
-    await round();
-    replies[0]?.resolve(wholeReply(message('end_turn')));
+    const calls = ['same', 'same', 'other', 'same'].map((key) => service(fakeCall({ digest: () => key })));
+    const textOf = (index: number): string => message('end_turn').replace('Paris', `answer ${index}`);
+    for (const index of [1, 0, 2, 3]) {
+      replies[index]?.resolve(wholeReply(textOf(index)));
+      await round();
+    }
     await Promise.all(calls);
-    await round();
     assert.deepEqual(
-      kept.map(({ order }) => order),
-      [2, 1],
+      kept.map(({ body }) => body),
+      [textOf(1), textOf(2), textOf(3)],
     );
   });
 });

@@ -9,7 +9,7 @@ import { fakeCall, wholeReply } from './fakes.ts';
 const USAGE = { output_tokens: 7 };
 
 function answer(body: string): FoundAnswer {
-  return { answer: { body, request: '', usage: USAGE, order: 1, age: 0, memo: {} }, age: 40, ttl: 100, hits: 1 };
+  return { answer: { body, request: '', usage: USAGE, age: 0, memo: {} }, age: 40, ttl: 100, hits: 1 };
 }
 
 /** The layer over a cache that holds these answers by key, and the calls that went upstream. */

@@ -5,11 +5,11 @@ import { type CachePolicy, DEFAULT_CACHE_POLICY } from '../../src/completion/cac
 import type { Call } from '../../src/completion/call.ts';
 import { RelayError } from '../../src/completion/errors.ts';
 import { replay } from '../../src/completion/replay.ts';
-import type { Reply, StreamEvent } from '../../src/completion/reply.ts';
+import type { Reply, Settlement, StreamEvent } from '../../src/completion/reply.ts';
 import { type Layer, type Service, stack } from '../../src/completion/service.ts';
 import { HistoryBudget } from '../../src/completion/shared-stream.ts';
 import { startTrace } from '../../src/completion/trace.ts';
-import { loadConfig } from '../../src/config/load.ts';
+import { type Config, loadConfig } from '../../src/config/load.ts';
 import { cacheConfig, cacheSettings } from '../../src/config/sections/cache.ts';
 import { tenantsConfig, tenantsSettings } from '../../src/config/sections/tenants.ts';
 import { coalesce } from '../../src/layers/coalesce.ts';
@@ -63,10 +63,14 @@ export class Asked {
   answer({ form = 'whole', stopReason = 'end_turn', text, fails = false }: Answering = {}): void {
     this.isAnswered = true;
     const body = messageOf(String(this.serial), text ?? questionOf(this.call), stopReason);
-    const settled = Promise.resolve({ outcome: 'delivered', usage: USAGE } as const);
+    const { promise: settled, resolve: settle } = Promise.withResolvers<Settlement>();
+    const over = (): void => settle({ outcome: 'delivered', usage: USAGE });
     if (fails) this.#reply.reject(new RelayError('UPSTREAM_OVERLOADED', 'Busy.'));
-    else if (form === 'whole') this.#reply.resolve({ kind: 'whole', body, settled });
-    else this.#reply.resolve({ kind: 'stream', events: each(replay(body)), settled });
+    else if (form === 'stream') this.#reply.resolve({ kind: 'stream', events: each(replay(body), over), settled });
+    else {
+      over();
+      this.#reply.resolve({ kind: 'whole', body, settled });
+    }
   }
 }
 
@@ -90,8 +94,12 @@ export function messageOf(id: string, text: string, stopReason: string): string 
   });
 }
 
-async function* each(events: Iterable<StreamEvent>): AsyncGenerator<StreamEvent, void> {
-  yield* events;
+async function* each(events: Iterable<StreamEvent>, over: () => void): AsyncGenerator<StreamEvent, void> {
+  try {
+    yield* events;
+  } finally {
+    over();
+  }
 }
 
 /** What a caller got. */
@@ -107,6 +115,8 @@ export class World {
   readonly asked: Asked[] = [];
   readonly metrics = createMetrics({ tenant: () => true, model: () => true, account: () => true, region: () => true });
   readonly service: Service;
+  /** Takes over other settings, spelt as in the file. */
+  readonly reload: (cache: object, tenants?: readonly object[]) => void;
   readonly #keyOf: (call: Call) => string;
 
   constructor({
@@ -117,16 +127,12 @@ export class World {
     renewing = (next) => next,
   }: WorldOptions = {}) {
     const { clock, metrics } = this;
-    const settings = cacheConfig(cacheSettings.parse(cache));
-    const config = {
-      ...loadConfig({ env: {} }),
-      cache: settings,
-      tenants: tenantsConfig(tenantsSettings.parse(tenants)),
-    };
-    const key = requestKey({ ...settings, regionOf: (_, asked) => asked });
+    const config = configOf(cache, tenants);
+    const key = requestKey({ ...config.cache, regionOf: (_, asked) => asked });
     this.#keyOf = digest ?? ((call) => key(call, call.operation, call.tenant));
     const telemetry = { metrics, log: createLog({ level: 'silent' }) };
     const answers = openReuse(config, { telemetry, redis: undefined, hasCapacity, renewing, clock });
+    this.reload = (cache, tenants = []) => answers.replace(configOf(cache, tenants));
     const flights = coalesce({
       keyOf: answers.flightKey,
       history: new HistoryBudget(2 ** 20),
@@ -177,6 +183,14 @@ export class World {
   get open(): readonly Asked[] {
     return this.asked.filter(({ isAnswered }) => !isAnswered);
   }
+}
+
+function configOf(cache: object, tenants: readonly object[]): Config {
+  return {
+    ...loadConfig({ env: {} }),
+    cache: cacheConfig(cacheSettings.parse(cache)),
+    tenants: tenantsConfig(tenantsSettings.parse(tenants)),
+  };
 }
 
 /** The text of the answer to a call that nobody else's answer has. */

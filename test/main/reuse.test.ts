@@ -56,6 +56,20 @@ describe('the cache of answers', () => {
     assert.equal(await statusOf('brief'), 'HIT');
   });
 
+  it('takes over other defaults, for tenants and for everybody, and keeps what it has', async () => {
+    const named = (mode: string) => [{ name: 'named', token_sha256: 'a'.repeat(64), cache: { mode } }];
+    const world = new World({ cache: SETTINGS, tenants: named('exact') });
+    const statuses = async () => {
+      const calls = ['named', 'anonymous'].map((tenant) => world.exchange(world.call('Hi', {}, { tenant })));
+      return (await Promise.all(calls)).map(({ call }) => call.trace.cacheStatus);
+    };
+    assert.deepEqual(await statuses(), ['MISS', 'MISS']);
+    world.reload({ ...SETTINGS, mode: 'exact' }, named('off'));
+    assert.deepEqual(await statuses(), ['BYPASS', 'HIT']);
+    world.reload({ ...SETTINGS, mode: 'off' }, named('exact'));
+    assert.deepEqual(await statuses(), ['HIT', 'BYPASS']);
+  });
+
   it('renews popular answers near their end, through what every call passes', async () => {
     const renewed: string[] = [];
     const world = new World({
