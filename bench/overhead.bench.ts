@@ -59,6 +59,7 @@ const CASES: readonly Case[] = [
     limit: { subject: 'echo', ratio: 1.3 },
   },
 ];
+const WARM_UP_ROUNDS = 2;
 const ROUNDS = 5;
 const ROUND_MS = 2_500;
 const WIDTH = 32;
@@ -89,14 +90,14 @@ async function measureCase(each: Case, children: ReadonlyMap<string, Child>): Pr
   const results = new Map<string, Figures>(
     each.subjects.map((name) => [name, { cpu: [], p50: [], p99: [], rate: [] }]),
   );
-  for (let round = 0; round <= ROUNDS; round += 1) {
+  for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round += 1) {
     for (const name of round % 2 === 0 ? each.subjects : each.subjects.toReversed()) {
       const child = children.get(name);
       const figures = results.get(name);
       if (child === undefined || figures === undefined) throw new Error(`no subject ${name}`);
       const measured = await measure(child, each);
-      // The first round is for warming up.
-      if (round > 0) for (const [key, value] of Object.entries(measured)) figures[key as keyof Figures].push(value);
+      if (round >= WARM_UP_ROUNDS)
+        for (const [key, value] of Object.entries(measured)) figures[key as keyof Figures].push(value);
     }
   }
   return report(each, results);
@@ -114,7 +115,7 @@ async function measure(
   if (result.failures > 0) throw new Error(`${result.failures} of ${result.calls} calls failed`);
   const units = method === 'Complete' ? result.calls : result.messages;
   return {
-    cpu: (after.cpu - before.cpu) / units,
+    cpu: (after - before) / units,
     p50: quantile(result.latencies, 0.5),
     p99: quantile(result.latencies, 0.99),
     rate: result.calls / result.seconds,

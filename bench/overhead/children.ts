@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 export interface Child {
   readonly port: number;
-  readonly cpu: () => Promise<{ readonly cpu: number; readonly rss: number }>;
+  /** CPU time of the process so far, in microseconds. */
+  readonly cpu: () => Promise<number>;
   readonly stop: () => void;
 }
 
@@ -21,7 +22,6 @@ export async function startChild(
 ): Promise<Child> {
   const child = fork(fileURLToPath(new URL(file, import.meta.url)), args, {
     env: { ...process.env, ...env },
-    execArgv: ['--expose-gc'],
     // The log goes nowhere, but it is written.
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
@@ -29,10 +29,10 @@ export async function startChild(
   const { port } = await message<{ port: number }>(child);
   return {
     port,
-    cpu: () => {
-      const answer = message<{ cpu: number; rss: number }>(child);
+    cpu: async () => {
+      const answer = message<{ cpu: number }>(child);
       child.send('cpu');
-      return answer;
+      return (await answer).cpu;
     },
     stop: () => child.kill(),
   };
@@ -45,7 +45,11 @@ export function pin(pid: number, core: number): void {
 
 function message<T>(child: ChildProcess): Promise<T> {
   return new Promise((resolve, reject) => {
-    child.once('message', (value) => resolve(value as T));
-    child.once('exit', (code) => reject(new Error(`a benchmark process ended with ${code}`)));
+    const ended = (code: number | null): void => reject(new Error(`a benchmark process ended with ${code}`));
+    child.once('exit', ended);
+    child.once('message', (value) => {
+      child.off('exit', ended);
+      resolve(value as T);
+    });
   });
 }
