@@ -6,6 +6,9 @@ const definition = loadSync('claude/relay/v1/relay_service.proto', {
   keepCase: true,
 });
 
+/** Of all requests made, so that none is answered from the relay's cache. */
+let count = 0;
+
 /** Makes framed CompleteRequests with a prompt of so many characters, each different from all others. */
 export function requests(characters: number): () => Buffer {
   const type = definition['claude.relay.v1.CompleteRequest'];
@@ -13,7 +16,6 @@ export function requests(characters: number): () => Buffer {
     throw new Error('no request type');
   const { serialize } = type;
   const filler = 'Please explain how the tides work, and why there are two of them a day. '.repeat(characters / 70 + 1);
-  let count = 0;
   return () => {
     count += 1;
     const text = `${process.pid}-${count} ${filler}`.slice(0, characters);
