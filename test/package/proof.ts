@@ -49,15 +49,20 @@ describe('the package', { timeout: 15 * MINUTE }, () => {
 
   after(() => rm(folder, { recursive: true }));
 
-  test('holds what runs, the proto files and the papers, and nothing else', async () => {
+  test('holds what runs, the proto files, what helps to configure and the papers, and nothing else', async () => {
     const installed = join(global, 'lib/node_modules/claude-relay');
     const files = (await readdir(installed, { recursive: true, withFileTypes: true }))
       .filter((entry) => entry.isFile() && !entry.parentPath.includes('/claude-relay/node_modules'))
       .map(({ parentPath, name }) => join(parentPath, name).slice(installed.length + 1));
-    const strangers = files.filter(
-      (file) => !/^(dist\/.+\.js|proto\/.+\.proto|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/.test(file),
-    );
-    assert.deepEqual(strangers, []);
+    const isFolderFile = (file: string): boolean => /^(dist\/.+\.js|proto\/.+\.proto)$/.test(file);
+    assert.deepEqual(files.filter((file) => !isFolderFile(file)).toSorted(), [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'config.schema.json',
+      'package.json',
+      'relay.example.yaml',
+    ]);
     assert.ok(files.includes('proto/claude/relay/v1/relay_service.proto'));
     assert.ok(files.includes('dist/cli/main.js'));
   });
