@@ -1,6 +1,6 @@
 /**
  * Writes what is generated from the settings' schema: `config.schema.json` for editors and the tables of
- * `docs/configuration.md`. Run it with `npx node scripts/config-schema.ts` after every change of a setting.
+ * `docs/configuration.md`. Run `npm run generate` after every change of a setting.
  */
 
 import { execFileSync } from 'node:child_process';

@@ -1,6 +1,6 @@
 /**
- * Writes `docs/licences.md`: under which licence each package comes that is installed with this one. Run it with
- * `npx node scripts/licences.ts` after every change of the dependencies.
+ * Writes `docs/licences.md`: under which licence each package comes that is installed with this one. Run
+ * `npm run generate` after every change of the dependencies.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 

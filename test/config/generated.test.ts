@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { insertTables, jsonSchema, renderTables } from '../../scripts/config-schema.ts';
 import { outline } from '../../src/config/validate.ts';
 
-const STALE = 'Run: npx node scripts/config-schema.ts';
+const STALE = 'Run: npm run generate';
 
 function read(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');

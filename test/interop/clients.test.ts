@@ -39,6 +39,9 @@ const API_KEY = 'key-of-the-interop-suite';
 const SCHEMA_VALUE_SENT =
   '{"properties":{"city":{"const":"Lyon"},"unit":{"enum":["celsius"]}},"required":["unit","city"],"type":"object"}';
 
+/** A first build of grpc-go takes long on a slow machine. */
+const BUILD_TIMEOUT_MS = 400_000;
+
 const SOURCES: readonly (readonly [Language, string])[] = [
   [node, 'test/interop/node/client.mjs'],
   [python, 'test/interop/python/client.py'],
@@ -46,27 +49,30 @@ const SOURCES: readonly (readonly [Language, string])[] = [
 ];
 
 for (const [language, source] of SOURCES) {
-  describe(`a client in ${language.name}`, { skip: missing(...language.tools), timeout: 400_000 }, () => {
+  describe(`a client in ${language.name}`, { skip: missing(...language.tools), timeout: BUILD_TIMEOUT_MS }, () => {
     const seen = new Map<string, Seen>();
     let simulator: Simulator;
     let relay: RelayProcess;
     let folder: string;
 
-    before(async () => {
-      simulator = await startSimulator({
-        ...defaultSimulatorOptions,
-        recordBodies: true,
-        faults: parseFaults(`stall:models=${cases['silent_model']},after=5`),
-      });
-      relay = await startRelay({ env: { ANTHROPIC_BASE_URL: simulator.url, ANTHROPIC_API_KEY: API_KEY } });
-      folder = await makeFolder();
-      const { command, args, env } = await language.build(folder, `${ROOT}${source}`);
-      const output = await succeed(command, [...args, relay.address, CASES_FILE], { env });
-      for (const line of output.trim().split('\n')) {
-        const result = JSON.parse(line) as Seen;
-        seen.set(result.case, result);
-      }
-    });
+    before(
+      async () => {
+        simulator = await startSimulator({
+          ...defaultSimulatorOptions,
+          recordBodies: true,
+          faults: parseFaults(`stall:models=${cases['silent_model']},after=5`),
+        });
+        relay = await startRelay({ env: { ANTHROPIC_BASE_URL: simulator.url, ANTHROPIC_API_KEY: API_KEY } });
+        folder = await makeFolder();
+        const { command, args, env } = await language.build(folder, `${ROOT}${source}`);
+        const output = await succeed(command, [...args, relay.address, CASES_FILE], { env });
+        for (const line of output.trim().split('\n')) {
+          const result = JSON.parse(line) as Seen;
+          seen.set(result.case, result);
+        }
+      },
+      { timeout: BUILD_TIMEOUT_MS },
+    );
 
     after(async () => {
       await relay?.[Symbol.asyncDispose]();

@@ -119,7 +119,7 @@ describe('the blocks of the README', { timeout: 3 * TIMEOUT_MS }, () => {
 
   for (const { section, text } of runnable) {
     if (lacking && missing(...toolsOf(text))) continue;
-    test(`do what they say: ${text.split('\n', 1)[0] ?? ''}`, async () => {
+    test(`do what they say: ${text.split('\n', 1)[0] ?? ''}`, { timeout: TIMEOUT_MS }, async () => {
       const { code, stdout, stderr } = await bash(text, section === SIGNING ? signing : relay);
       assert.equal(code, 0, stderr);
       if (!/grpc_tools|buf /.test(text)) assert.notEqual(stdout + stderr, '');
@@ -129,14 +129,16 @@ describe('the blocks of the README', { timeout: 3 * TIMEOUT_MS }, () => {
   for (const { text, file } of blocks) {
     const command = runnable.find((block) => file?.startsWith('sign.') && block.text.includes(file))?.text;
     if (file === undefined || command === undefined || (lacking && missing(...toolsOf(command)))) continue;
-    test(`sign as the relay asks, but are refused with another secret: ${file}`, async () => {
+    test(`sign as the relay asks, but are refused with another secret: ${file}`, { timeout: TIMEOUT_MS }, async () => {
       const wrong = command.replace(/SEARCH_SECRET=\S+/, 'SEARCH_SECRET=another-secret');
       const { code, stdout, stderr } = await bash(wrong, signing);
       assert.notEqual(code, 0);
       assert.match(stdout + stderr, /The signature does not fit/);
     });
 
-    test(`sign as the relay asks, but are refused when they come a second time: ${file}`, async () => {
+    test(`sign as the relay asks, but are refused when they come a second time: ${file}`, {
+      timeout: TIMEOUT_MS,
+    }, async () => {
       await using replayer = await startReplayer(signing.address);
       await writeFile(join(folder, file), text.replaceAll(GRPC_ADDRESS, replayer.address));
       const { code, stderr } = await bash(command, signing);

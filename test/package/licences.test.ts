@@ -11,7 +11,7 @@ const packages = shippedPackages(read('package-lock.json'));
 
 describe('the licences of what is shipped', () => {
   it('are listed in the documentation, for the versions of the lock file', () => {
-    assert.equal(read('docs/licences.md'), renderLicences(packages), 'Run: npx node scripts/licences.ts');
+    assert.equal(read('docs/licences.md'), renderLicences(packages), 'Run: npm run generate');
   });
 
   it('all let it be used and passed on', () => {

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gunzipSync } from 'node:zlib';
+import { compileDescriptors } from '../../scripts/descriptors.ts';
 import { DESCRIPTORS } from '../../src/server/generated/descriptors.ts';
-import { compileDescriptors } from './descriptors.ts';
 import { startRelay, whole } from './support.ts';
 
 const BUF = fileURLToPath(new URL('../../node_modules/.bin/buf', import.meta.url));
@@ -13,7 +13,7 @@ const run = promisify(execFile);
 
 test('the compiled descriptors are those of the proto files', () => {
   const compiled = gunzipSync(Buffer.from(DESCRIPTORS, 'base64'));
-  assert.ok(compiled.equals(compileDescriptors()), 'out of date: run `node test/server/descriptors.ts`');
+  assert.ok(compiled.equals(compileDescriptors()), 'out of date: npm run generate');
 });
 
 for (const version of ['grpc-v1', 'grpc-v1alpha']) {

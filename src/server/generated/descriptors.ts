@@ -1,4 +1,4 @@
-/** Generated from the proto files by test/server/descriptors.ts: a FileDescriptorSet, compressed, in base64. */
+/** Generated from the proto files by scripts/descriptors.ts: a FileDescriptorSet, compressed, in base64. */
 export const DESCRIPTORS = [
   'H4sIAAAAAAACA9y9eXxcSXUo3Lequt0q7aXVV9tVa7e1WR57ZuxhZiRbHmuwLU9LnmHYpCv1tdS41a3pe9sahY+EbQKEDFsIE8JjCTwyjxA+wv',
   'YjEMKSB0kIIXx5BEjCjyzw4xEgyYNH+AaS8OP7nVNL35a6bcsjlvfpH/W5t24tZ6tTp6rO4d8f5J1rudxaxpvYzOeC3Erh8oQf5AurwTjCol6+',

@@ -1,6 +1,6 @@
 /**
- * Compiles the proto files for server reflection: `node test/server/descriptors.ts` after each change of a proto file.
- * By buf, because what proto-loader makes of them lacks imports, comments and presence, and strict clients refuse it.
+ * Compiles the proto files for server reflection: `npm run generate` after each change of a proto file. By
+ * buf, because what proto-loader makes of them lacks imports, comments and presence, and strict clients refuse it.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -8,10 +8,10 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { protoPath as healthProto } from 'grpc-health-check';
-import { PROTO_ROOT } from '../../src/server/proto-root.ts';
+import { PROTO_ROOT } from '../src/server/proto-root.ts';
 
-const BUF = fileURLToPath(new URL('../../node_modules/.bin/buf', import.meta.url));
-const TARGET = fileURLToPath(new URL('../../src/server/generated/descriptors.ts', import.meta.url));
+const BUF = fileURLToPath(new URL('../node_modules/.bin/buf', import.meta.url));
+const TARGET = fileURLToPath(new URL('../src/server/generated/descriptors.ts', import.meta.url));
 const LINE = 110;
 
 /** A `google.protobuf.FileDescriptorSet` of the relay's proto files, of health, and of what they import. */
@@ -30,7 +30,7 @@ if (import.meta.main) {
   writeFileSync(
     TARGET,
     [
-      '/** Generated from the proto files by test/server/descriptors.ts: a FileDescriptorSet, compressed, in base64. */',
+      '/** Generated from the proto files by scripts/descriptors.ts: a FileDescriptorSet, compressed, in base64. */',
       'export const DESCRIPTORS = [',
       ...(lines ?? []).map((line) => `  '${line}',`),
       "].join('');",
