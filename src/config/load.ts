@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path';
 import { Draft } from './draft.ts';
 import { applyEnvironment, type VariableUse } from './environment.ts';
 import { readFiles, readSmallFile } from './files.ts';
+import { checkPemFiles } from './pem-files.ts';
 import { ConfigError } from './problem.ts';
 import { type Environment, fillReferences } from './references.ts';
 import { type AccountConfig, accountsConfig } from './sections/accounts.ts';
@@ -16,7 +17,6 @@ import { type StreamConfig, streamConfig } from './sections/stream.ts';
 import { type TenantConfig, tenantsConfig } from './sections/tenants.ts';
 import { type UpstreamConfig, upstreamConfig } from './sections/upstream.ts';
 import type { Settings } from './settings.ts';
-import { checkTlsFiles } from './tls-files.ts';
 import { outline, validate } from './validate.ts';
 import { readYaml } from './yaml.ts';
 
@@ -65,7 +65,7 @@ export function loadConfig({ path, env }: ConfigSource): Config {
   const variables = applyEnvironment(draft, env);
   fillReferences(draft, env);
   const texts = readFiles(draft, outline, file === undefined ? '.' : dirname(file));
-  checkTlsFiles(draft, texts);
+  checkPemFiles(draft, texts);
   const settings = validate(draft);
 
   const problems = draft.problems();

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { MemoryQuotaStore } from '../access/memory-quota-store.ts';
 import type { QuotaStore } from '../access/quota-store.ts';
 import { RedisReplayMemory } from '../access/redis-replay-memory.ts';
@@ -43,7 +44,7 @@ export async function openSharedState(config: RedisConfig | undefined, log: Log)
   const clock = systemClock;
   const redis = new RedisConnection({
     url: config.url,
-    ca: undefined,
+    ca: config.caFile === undefined ? undefined : readFileSync(config.caFile, 'utf8'),
     operationTimeoutMs: OPERATION_TIMEOUT_MS,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     maxPending: MAX_PENDING,

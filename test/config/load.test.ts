@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -181,6 +182,14 @@ test('TLS files are checked and named absolutely', (context) => {
       ['server.tls.client_ca_file', 'the file holds no certificate in PEM'],
     ],
   );
+});
+
+test('the authorities of Redis are a file beside the configuration, which is watched', (context) => {
+  const { load, write, folder } = workspace(context);
+  const ca = write('tls/redis-ca.crt', readFileSync(`${TLS}relay.crt`, 'utf8'));
+  const config = load('redis: { url: "rediss://redis.internal:6380/2", ca_file: tls/redis-ca.crt }\n');
+  assert.equal(config.redis?.caFile, ca);
+  assert.deepEqual(config.origin.files, [join(folder, 'relay.yaml'), ca]);
 });
 
 test('limits are one object or a list by models', (context) => {

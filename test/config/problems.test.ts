@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { ConfigError } from '../../src/config/problem.ts';
 import type { Environment } from '../../src/config/references.ts';
 import { workspace } from './workspace.ts';
@@ -15,6 +16,7 @@ interface Case {
 }
 
 const HASH = 'a'.repeat(64);
+const AUTHORITY = fileURLToPath(new URL('./fixtures/relay.crt', import.meta.url));
 
 /** An account with everything that is required, on one line. */
 function account(rest = ''): string {
@@ -230,6 +232,31 @@ const CASES: Readonly<Record<string, Case>> = {
   'a Redis URL of another kind': {
     yaml: 'redis: { url: "http://127.0.0.1:6379" }\n',
     problems: [['1:15', 'redis.url', /not a Redis URL/]],
+  },
+  'a Redis URL whose database is no number': {
+    yaml: 'redis:\n  url: "redis://127.0.0.1:6379/notanumber"\n',
+    problems: [['2:8', 'redis.url', /names no database/]],
+  },
+  'a Redis URL with what Redis takes no notice of': {
+    yaml: 'redis: { url: "rediss://127.0.0.1:6379/0?tls=true" }\n',
+    problems: [['1:15', 'redis.url', /query/]],
+  },
+  'a Redis URL whose password is not percent-encoded': {
+    yaml: 'redis: { url: "redis://u:100%@127.0.0.1" }\n',
+    problems: [['1:15', 'redis.url', /%25/]],
+  },
+  'a Redis authority that is missing': {
+    yaml: 'redis:\n  url: rediss://127.0.0.1\n  ca_file: gone\n',
+    problems: [['3:12', 'redis.ca_file', /does not exist/]],
+  },
+  'a Redis authority that is no certificate': {
+    yaml: 'redis:\n  url: rediss://127.0.0.1\n  ca_file: notes\n',
+    files: { notes: 'no certificate' },
+    problems: [['3:12', 'redis.ca_file', /no certificate in PEM/]],
+  },
+  'a Redis authority where the connection is not of TLS': {
+    yaml: `redis:\n  url: redis://127.0.0.1\n  ca_file: ${AUTHORITY}\n`,
+    problems: [['3:12', 'redis.ca_file', /rediss/]],
   },
   'an account with neither name nor key': {
     yaml: 'accounts:\n  - weight: 1\n',
