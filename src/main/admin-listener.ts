@@ -3,6 +3,7 @@ import type { AdminConfig } from '../config/sections/admin.ts';
 import { type Admin, createAdmin } from '../server/admin.ts';
 import type { Server } from '../server/server.ts';
 import { describeError } from '../telemetry/log.ts';
+import { healthDetail } from './health-detail.ts';
 import type { Telemetry } from './telemetry.ts';
 import type { Upstreams } from './upstreams.ts';
 
@@ -27,7 +28,7 @@ export function adminListener(config: AdminConfig, { telemetry, upstreams, serve
       draining: server.isDraining(),
       simulated: upstreams.simulated,
       in_flight: server.inFlight(),
-      ...pool.snapshot(),
+      ...healthDetail(pool.snapshot()),
     }),
     isRegionHealthy: (name) =>
       pool.regions.some((region) => region.name === name)

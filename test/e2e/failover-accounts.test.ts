@@ -37,9 +37,9 @@ test('a revoked key takes its account out, and nothing else', async () => {
   assert.ok((await relay.metric('claude_relay_retries_total', { reason: 'UPSTREAM_CREDENTIALS' })) > 0);
   const line = await relay.logged('refuses the key');
   assert.deepEqual([line.level, line['account']], ['warn', 'revoked']);
-  assert.ok((await stateOf(relay, 'revoked')).accountSuspendedFor > 0);
+  assert.ok((await stateOf(relay, 'revoked')).account_suspended_for_ms > 0);
   assert.equal((await stateOf(relay, 'revoked')).breaker, 'closed');
-  assert.equal((await stateOf(relay, 'good')).accountSuspendedFor, 0);
+  assert.equal((await stateOf(relay, 'good')).account_suspended_for_ms, 0);
   assert.equal((await relay.admin('/readyz')).status, 200);
   const lines = JSON.stringify(relay.log) + (await relay.admin('/metrics')).text + (await relay.admin('/healthz')).text;
   assert.ok(!lines.includes('key-revoked'), 'the key was shown');
@@ -65,7 +65,7 @@ describe('an organization that cannot pay is left alone', () => {
       assert.ok((await relay.metric('claude_relay_upstream_requests_total', { account: 'spent', status })) > 0);
       const line = await relay.logged('spend limit or billing');
       assert.deepEqual([line.level, line['organization']], ['warn', 'spent']);
-      assert.ok((await stateOf(relay, 'spent')).organizationSuspendedFor > 0);
+      assert.ok((await stateOf(relay, 'spent')).organization_suspended_for_ms > 0);
       assert.equal((await stateOf(relay, 'spent')).breaker, 'closed');
       const asked = spent.requests();
       await assertUnnoticed(relay);
@@ -81,7 +81,7 @@ test('a gateway that refuses a key with 403 takes its account out', async () => 
     accounts: [account('refused', { us: gateway }, FIRST), account('good', { us }, SECOND)],
   });
   await assertUnnoticed(relay);
-  assert.ok((await stateOf(relay, 'refused')).accountSuspendedFor > 0);
+  assert.ok((await stateOf(relay, 'refused')).account_suspended_for_ms > 0);
 });
 
 test('an account that is rate-limited for a minute is left alone for that minute', async () => {
@@ -98,8 +98,8 @@ test('an account that is rate-limited for a minute is left alone for that minute
   assert.ok((await relay.metric('claude_relay_retries_total', { reason: 'RATE_LIMITED' })) > 0);
   const line = await relay.logged('rate-limited');
   assert.deepEqual([line.level, line['organization']], ['warn', 'limited']);
-  const { modelClasses } = await relay.health();
-  const cooling = modelClasses.find(({ organization }) => organization === 'limited')?.coolingFor ?? 0;
+  const { model_classes: classes } = await relay.health();
+  const cooling = classes.find(({ organization }) => organization === 'limited')?.cooling_for_ms ?? 0;
   assert.ok(cooling > 50_000 && cooling <= 60_000, `it is left alone for ${cooling} ms`);
 
   await assertUnnoticed(relay);

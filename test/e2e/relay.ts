@@ -72,11 +72,11 @@ export interface HealthDetail {
     readonly account: string;
     readonly region: string;
     readonly breaker: 'closed' | 'half-open' | 'open';
-    readonly accountSuspendedFor: number;
-    readonly organizationSuspendedFor: number;
+    readonly account_suspended_for_ms: number;
+    readonly organization_suspended_for_ms: number;
   }[];
-  readonly modelClasses: readonly { readonly organization: string; readonly coolingFor: number }[];
-  readonly overloaded: readonly { readonly region: string; readonly model: string; readonly milliseconds: number }[];
+  readonly model_classes: readonly { readonly organization: string; readonly cooling_for_ms: number }[];
+  readonly overloaded: readonly { readonly region: string; readonly model: string; readonly for_ms: number }[];
   readonly waiting: { readonly interactive: number; readonly background: number };
 }
 
