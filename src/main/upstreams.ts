@@ -40,6 +40,7 @@ export async function openUpstreams(config: Config, telemetry: Telemetry, versio
     clock,
     events,
   });
+  metrics.watchBreakers(() => pool.snapshot().endpoints);
   const stopProbes = probe();
   /** Resolves when all that has left is closed. */
   let left: Promise<void> = Promise.resolve();

@@ -40,6 +40,12 @@ class Reading implements Instrument {
   }
 }
 
+/** One of the series that there are at a scrape, with its value. */
+export interface LabelledValue {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
 /** How often observations fell into each of some buckets. */
 export class Histogram implements Instrument {
   readonly #bounds: readonly number[];
@@ -82,8 +88,22 @@ interface Description {
   readonly labelNames: readonly string[];
 }
 
+/** What prom-client's registry asks of a metric at a scrape. */
+interface Exposed {
+  readonly name: string;
+  readonly help: string;
+  readonly type: Description['type'];
+  readonly values: Sample[];
+  readonly aggregator: 'sum';
+}
+
+interface Registrable {
+  readonly name: string;
+  readonly get: () => Exposed;
+}
+
 /** The series of one metric, by their label values. */
-export class Metric<Series extends Instrument> {
+export class Metric<Series extends Instrument> implements Registrable {
   readonly name: string;
   readonly #description: Description;
   readonly #make: () => Series;
@@ -103,8 +123,7 @@ export class Metric<Series extends Instrument> {
     return this.#series.get(first)?.get(second)?.get(third) ?? this.#add(first, second, third);
   }
 
-  /** What prom-client's registry asks of a metric at a scrape. */
-  get(): Omit<Description, 'labelNames'> & { readonly values: Sample[]; readonly aggregator: 'sum' } {
+  get(): Exposed {
     const { name, help, type } = this.#description;
     const values = this.#all.flatMap(({ labels, series }) => series.samples(name, labels));
     return { name, help, type, values, aggregator: 'sum' };
@@ -152,12 +171,26 @@ export class Instruments {
     this.#register(new Metric({ name, help, type: 'gauge', labelNames: [] }, () => new Reading(read)));
   }
 
+  /** Levels that somebody else keeps, of things that come and go: what `read` leaves out has no series any more. */
+  readings(name: string, help: string, read: () => readonly LabelledValue[]): void {
+    this.#register({
+      name,
+      get: () => ({
+        name,
+        help,
+        type: 'gauge',
+        values: read().map(({ labels, value }) => ({ metricName: name, labels, value })),
+        aggregator: 'sum',
+      }),
+    });
+  }
+
   /** A count that somebody else keeps. */
   total(name: string, help: string, read: () => number): void {
     this.#register(new Metric({ name, help, type: 'counter', labelNames: [] }, () => new Reading(read)));
   }
 
-  #register<Series extends Instrument>(metric: Metric<Series>): Metric<Series> {
+  #register<M extends Registrable>(metric: M): M {
     // The registry reads the name and calls `get`, and uses nothing else of a metric.
     this.#registry.registerMetric(metric as unknown as Gauge);
     return metric;

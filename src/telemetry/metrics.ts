@@ -4,7 +4,7 @@ import type { StatusName } from '../completion/errors.ts';
 import type { CacheStatus } from '../completion/trace.ts';
 import type { Usage } from '../completion/usage.ts';
 import { type Exposition, exposition } from './exposition.ts';
-import { Instruments } from './instruments.ts';
+import { Instruments, type LabelledValue } from './instruments.ts';
 import { LabelValues } from './label-values.ts';
 
 /** What is configured: other values never make a new series. */
@@ -56,6 +56,14 @@ const TOKEN_KINDS = [
 ] as const satisfies readonly (readonly [keyof Usage, string])[];
 
 export type BreakerStateName = keyof typeof BREAKER_STATES;
+
+/** How the breaker of an endpoint stands. */
+export interface BreakerReading {
+  readonly account: string;
+  readonly region: string;
+  readonly breaker: BreakerStateName;
+}
+
 export type PriorityName = 'interactive' | 'background';
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -97,7 +105,6 @@ export function createMetrics(known: KnownLabels) {
   const queueWait = make.histogram('claude_relay_queue_seconds', 'Time that calls waited for capacity.', SHORT_WAITS, [
     'priority',
   ]);
-  const breaker = make.gauge('claude_relay_breaker_state', '0 closed, 1 half-open, 2 open.', endpoint);
   const breakerTransitions = make.counter(
     'claude_relay_breaker_transitions_total',
     'Changes of breakers, by new state.',
@@ -178,9 +185,21 @@ export function createMetrics(known: KnownLabels) {
       queueWait.of(priority).observe(milliseconds / SECONDS);
     },
     breakerChanged(account: string, region: string, state: BreakerStateName): void {
-      const labels = [accounts.bounded(account), regions.bounded(region)] as const;
-      breaker.of(...labels).value = BREAKER_STATES[state];
-      breakerTransitions.of(...labels, state).value += 1;
+      breakerTransitions.of(accounts.bounded(account), regions.bounded(region), state).value += 1;
+    },
+    /** Shows at each scrape the breakers that there are. Once only. */
+    watchBreakers(read: () => readonly BreakerReading[]): void {
+      make.readings('claude_relay_breaker_state', '0 closed, 1 half-open, 2 open.', () => {
+        const states = new Map<string, LabelledValue>();
+        for (const each of read()) {
+          const labels = { account: accounts.bounded(each.account), region: regions.bounded(each.region) };
+          const series = Object.values(labels).join(' ');
+          // Of those that have to share a series, the one that is worst off.
+          const value = Math.max(BREAKER_STATES[each.breaker], states.get(series)?.value ?? 0);
+          states.set(series, { labels, value });
+        }
+        return [...states.values()];
+      });
     },
     roundTrip(region: string, method: 'icmp' | 'tcp', milliseconds: number): void {
       roundTrip.of(regions.bounded(region), method).value = milliseconds / SECONDS;

@@ -73,6 +73,17 @@ describe('a reload', () => {
     );
   });
 
+  test('takes the breakers of accounts that left out of the metrics, and shows those that came', async () => {
+    await using us = await startRegion();
+    const settings = (name: string): object => ({ accounts: [account(name, { us })] });
+    await using relay = await startPooled(settings('a'));
+    const shown = async (): Promise<string[]> =>
+      (await relay.admin('/metrics')).text.split('\n').filter((line) => line.startsWith('claude_relay_breaker_state{'));
+    assert.deepEqual(await shown(), ['claude_relay_breaker_state{account="a",region="us"} 0']);
+    await relay.reload(settings('b'));
+    assert.deepEqual(await shown(), ['claude_relay_breaker_state{account="b",region="us"} 0']);
+  });
+
   test('waits for nobody, and a call at an account that left ends where it is', async () => {
     await using us = await startRegion({ faults: parseFaults('stall:keys=key-a,for=1s') });
     const settings = (name: string): object => ({ accounts: [account(name, { us })] });

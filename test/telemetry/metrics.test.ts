@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createMetrics, type KnownLabels } from '../../src/telemetry/metrics.ts';
+import { type BreakerReading, createMetrics, type KnownLabels } from '../../src/telemetry/metrics.ts';
 
 const KNOWN: KnownLabels = {
   tenant: (name) => name === 'search',
@@ -54,6 +54,7 @@ function used() {
   metrics.queueLength('background', 5);
   metrics.queueWaited('background', 20);
   metrics.breakerChanged('primary', 'us-east', 'half-open');
+  metrics.watchBreakers(() => [{ account: 'primary', region: 'us-east', breaker: 'half-open' }]);
   metrics.roundTrip('us-east', 'tcp', 12);
   metrics.limitRemaining('primary', 'requests', 99);
   metrics.retried('UPSTREAM_OVERLOADED');
@@ -114,6 +115,26 @@ test('what is not configured makes no series of its own, and neither does too mu
   const series = text.split('\n').filter((line) => line.startsWith('claude_relay_cost_usd_total{'));
   assert.ok(series.length <= 201, String(series.length));
   assert.ok(series.every((line) => line.includes('tenant="other"')));
+});
+
+test('breakers are shown as they stand at the scrape, and those that left no more', async () => {
+  const metrics = createMetrics(KNOWN);
+  let breakers: readonly BreakerReading[] = [{ account: 'primary', region: 'us-east', breaker: 'closed' }];
+  metrics.watchBreakers(() => breakers);
+  const shown = async (): Promise<string[]> => {
+    const { text } = await metrics.render('');
+    return [...text.matchAll(/^claude_relay_breaker_state\{account="([^"]+)".*?\} (\d)$/gm)].map(
+      ([, account, state]) => `${account} ${state}`,
+    );
+  };
+  assert.deepEqual(await shown(), ['primary 0']);
+
+  breakers = [
+    { account: 'unknown-1', region: 'us-east', breaker: 'half-open' },
+    { account: 'unknown-2', region: 'us-east', breaker: 'open' },
+    { account: 'unknown-3', region: 'us-east', breaker: 'closed' },
+  ];
+  assert.deepEqual(await shown(), ['other 2'], 'of those that share a series, the worst off');
 });
 
 test('the process’s own metrics are there when asked for', async () => {
