@@ -31,7 +31,7 @@ import { describeError, type Log } from './telemetry/log.ts';
 /** A stream is held back for its first content this long, in milliseconds; then what came is sent on. */
 const GATE_MS = 10_000;
 /** Bytes of answers under way that are kept for callers who join late. */
-const SHARED_HISTORY_BYTES = 64 * 1024 * 1024;
+const SHARED_HISTORY_BYTES = 16 * 1024 * 1024;
 
 export interface Relay {
   /** Where gRPC is served, and where metrics and health are. */

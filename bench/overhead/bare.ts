@@ -61,9 +61,9 @@ export async function startBareEcho(): Promise<number> {
   return listen(server);
 }
 
-/** (b) Forwards. */
-export async function startBareForwarder(upstream: string): Promise<number> {
-  const pool = new Pool(upstream, { connections: 100, pipelining: 1 });
+/** (b) Forwards, over so many connections at most. */
+export async function startBareForwarder(upstream: string, connections = 100): Promise<number> {
+  const pool = new Pool(upstream, { connections, pipelining: 1 });
   const headers = { 'content-type': 'application/json', 'x-api-key': 'bench', 'anthropic-version': '2023-06-01' };
   const send = (request: Request, stream: boolean) =>
     pool.request({ path: '/v1/messages', method: 'POST', headers, body: JSON.stringify(toJson(request, stream)) });

@@ -1,4 +1,5 @@
-/** The relay in a process of its own: says its port, and what it uses when asked. */
+/** The relay, or the bare forwarder, in a process of its own: says its port, and what it uses when asked. */
+import { startBareForwarder } from '../overhead/bare.ts';
 import { startWholeRelay } from '../overhead/whole-relay.ts';
 
 export interface Use {
@@ -9,8 +10,12 @@ export interface Use {
   readonly resident: number;
 }
 
-const [upstream = ''] = process.argv.slice(2);
-process.send?.({ port: await startWholeRelay(upstream) });
+/** More than any run has streams: each takes a connection. */
+const CONNECTIONS = 4_000;
+
+const [name, upstream = ''] = process.argv.slice(2);
+const start = name === 'relay' ? startWholeRelay(upstream) : startBareForwarder(upstream, CONNECTIONS);
+process.send?.({ port: await start });
 process.on('disconnect', () => process.exit());
 process.on('message', (question) => {
   const { user, system } = process.cpuUsage();

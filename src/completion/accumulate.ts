@@ -18,7 +18,7 @@ interface OpenBlock {
   readonly type: string | undefined;
   readonly fields: Members;
   /** Insides of JSON string literals by member: a string grows by putting literals together, escapes and all. */
-  readonly grown: Map<string, string>;
+  readonly grown: Map<string, Pieces>;
   readonly citations: string[];
 }
 
@@ -138,7 +138,9 @@ export class Accumulator {
     const block = this.blocks.get(index);
     if (block === undefined) throw malformed();
     if (block.type === undefined || !blocks.includes(block.type)) return;
-    block.grown.set(name, (block.grown.get(name) ?? '') + piece);
+    const pieces = block.grown.get(name);
+    if (pieces === undefined) block.grown.set(name, new Pieces(piece));
+    else pieces.add(piece);
   }
 
   private applyMessageDelta(event: Members): void {
@@ -180,7 +182,8 @@ function openBlock(text: string): OpenBlock {
 }
 
 function blockText(block: OpenBlock): string {
-  for (const [key, grown] of block.grown) {
+  for (const [key, pieces] of block.grown) {
+    const grown = pieces.text();
     if (key === 'partial_json') block.fields.set('input', inputText(unquote(`"${grown}"`)));
     else block.fields.set(key, `"${insideOf(block.fields.get(key))}${grown}"`);
   }
@@ -209,4 +212,30 @@ function malformed(cause?: JsonSyntaxError): RelayError {
   return new RelayError('STREAM_INTERRUPTED', 'The upstream sent an event that is not of its own form. Retry.', {
     cause,
   });
+}
+
+/** How many pieces are put together at once. */
+const BATCH = 64;
+
+/**
+ * A text that grows by pieces. `+` alone would keep every piece, and with it the event that it was cut out of, until the
+ * text is read.
+ */
+class Pieces {
+  private joined = '';
+  private latest: string[];
+
+  constructor(first: string) {
+    this.latest = [first];
+  }
+
+  add(piece: string): void {
+    if (this.latest.push(piece) < BATCH) return;
+    this.joined += this.latest.join('');
+    this.latest.length = 0;
+  }
+
+  text(): string {
+    return this.joined + this.latest.join('');
+  }
 }
