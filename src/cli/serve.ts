@@ -81,8 +81,7 @@ function reloadOnChange(path: string | undefined, config: Config, relay: Relay, 
   const watcher =
     path === undefined
       ? undefined
-      : watchConfig(path, () => void reload(), { timers: globalThis, quietMs: QUIET_MS, onError });
-  watcher?.follow(config.origin.files);
+      : watchConfig(config.origin.files, () => void reload(), { timers: globalThis, quietMs: QUIET_MS, onError });
   const onHangup = (): void => void reload();
   process.on('SIGHUP', onHangup);
   return () => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type Draft, isMapping, type Mapping } from './draft.ts';
@@ -8,17 +9,24 @@ import type { Path } from './problem.ts';
 const MAX_FILE_BYTES = 2 ** 20;
 const SUFFIX = '_file';
 
+/** What was read of a file. */
+export interface FileContent {
+  readonly text: string;
+  /** See `fingerprintOf`. */
+  readonly fingerprint: string;
+}
+
 /**
  * Reads the files that settings name. Beside a setting `x`, `x_file` is the path of a file with the value of `x`, and
  * is replaced by it; any other `…_file` stays a path, made absolute.
  *
  * @param folder From where paths count.
- * @returns Text of each file by its absolute path.
+ * @returns What each file holds, by its absolute path.
  */
-export function readFiles(draft: Draft, outline: Outline, folder: string): ReadonlyMap<string, string> {
-  const texts = new Map<string, string>();
+export function readFiles(draft: Draft, outline: Outline, folder: string): ReadonlyMap<string, FileContent> {
+  const contents = new Map<string, FileContent>();
   visit(draft.root, outline, []);
-  return texts;
+  return contents;
 
   function visit(value: unknown, here: Outline | undefined, path: Path): void {
     if (Array.isArray(value))
@@ -59,7 +67,7 @@ export function readFiles(draft: Draft, outline: Outline, folder: string): Reado
     const absolute = resolve(folder, file);
     const read = readSmallFile(absolute);
     if ('text' in read && read.text.trim() !== '') {
-      texts.set(absolute, read.text);
+      contents.set(absolute, read);
       return read.text;
     }
     draft.blame(path, 'problem' in read ? read.problem : 'the file is empty. Fill it.');
@@ -67,17 +75,23 @@ export function readFiles(draft: Draft, outline: Outline, folder: string): Reado
   }
 }
 
-/** The file's text, or what is wrong with it. Never its path: a secret may stand where the path was meant to be. */
-export function readSmallFile(path: string): { readonly text: string } | { readonly problem: string } {
+/** What the file holds, or what is wrong with it. Never its path: a secret may stand where the path was meant to be. */
+export function readSmallFile(path: string): FileContent | { readonly problem: string } {
   try {
     // Asked first, because opening a pipe would wait for its other end.
     const stat = statSync(path);
     if (!stat.isFile()) return { problem: 'this is no regular file. Give the path of one.' };
     if (stat.size > MAX_FILE_BYTES) return { problem: 'the file is over 1 MiB. Give the path of the right one.' };
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path)) };
+    const bytes = readFileSync(path);
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), fingerprint: fingerprintOf(bytes) };
   } catch (error) {
     return { problem: explain(error) };
   }
+}
+
+/** Tells contents apart without keeping them: they may be secrets. */
+export function fingerprintOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function explain(error: unknown): string {

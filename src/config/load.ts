@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { Draft } from './draft.ts';
 import { applyEnvironment, type VariableUse } from './environment.ts';
-import { readFiles, readSmallFile } from './files.ts';
+import { type FileContent, readFiles, readSmallFile } from './files.ts';
 import { checkPemFiles } from './pem-files.ts';
 import { ConfigError } from './problem.ts';
 import { type Environment, fillReferences } from './references.ts';
@@ -24,8 +24,8 @@ import { readYaml } from './yaml.ts';
 export interface Origin {
   /** The file, absolute; undefined where there was none. */
   readonly path: string | undefined;
-  /** The file and every file it names, absolute: what to watch for changes. */
-  readonly files: readonly string[];
+  /** The file and every file it names, absolute, with the fingerprints of what was read: what to watch for changes. */
+  readonly files: ReadonlyMap<string, string>;
   readonly variables: VariableUse;
 }
 
@@ -59,25 +59,32 @@ export interface ConfigSource {
 export function loadConfig({ path, env }: ConfigSource): Config {
   const draft = new Draft(path ?? 'configuration');
   const file = path === undefined ? undefined : resolve(path);
-  if (file !== undefined) readFile(file, draft);
+  const content = file === undefined ? undefined : readFile(file, draft);
   if (draft.isSpoiled([])) throw new ConfigError(draft.problems());
 
   const variables = applyEnvironment(draft, env);
   fillReferences(draft, env);
-  const texts = readFiles(draft, outline, file === undefined ? '.' : dirname(file));
-  checkPemFiles(draft, texts);
+  const named = readFiles(draft, outline, file === undefined ? '.' : dirname(file));
+  checkPemFiles(draft, named);
   const settings = validate(draft);
 
   const problems = draft.problems();
   if (settings === undefined || problems.length > 0) throw new ConfigError(problems);
-  const files = file === undefined ? [] : [file, ...texts.keys()];
+  const files = new Map<string, string>();
+  if (file !== undefined && content !== undefined) {
+    for (const [path, { fingerprint }] of [[file, content] as const, ...named]) files.set(path, fingerprint);
+  }
   return complete(settings, { path: file, files, variables });
 }
 
-function readFile(file: string, draft: Draft): void {
+function readFile(file: string, draft: Draft): FileContent | undefined {
   const read = readSmallFile(file);
-  if ('text' in read) readYaml(read.text, draft);
-  else draft.blame([], read.problem);
+  if ('problem' in read) {
+    draft.blame([], read.problem);
+    return undefined;
+  }
+  readYaml(read.text, draft);
+  return read;
 }
 
 function complete(settings: Settings, origin: Origin): Config {

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import type { Draft } from './draft.ts';
+import type { FileContent } from './files.ts';
 import type { Path } from './problem.ts';
 
 const SERVER: Path = ['server', 'tls'];
@@ -13,9 +14,9 @@ const AUTHORITIES: readonly Path[] = [
  * Checks that certificates, keys and authorities are what they should be and fit together, so that `check` finds out and
  * not the first handshake.
  *
- * @param texts Text of each file by its absolute path.
+ * @param contents What each file holds, by its absolute path.
  */
-export function checkPemFiles(draft: Draft, texts: ReadonlyMap<string, string>): void {
+export function checkPemFiles(draft: Draft, contents: ReadonlyMap<string, FileContent>): void {
   checkCertificate();
   for (const setting of AUTHORITIES) {
     const ca = textOf(setting);
@@ -38,7 +39,7 @@ export function checkPemFiles(draft: Draft, texts: ReadonlyMap<string, string>):
 
   function textOf(setting: Path): string | undefined {
     const file = draft.get(setting);
-    return typeof file === 'string' ? texts.get(file) : undefined;
+    return typeof file === 'string' ? contents.get(file)?.text : undefined;
   }
 }
 

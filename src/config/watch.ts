@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
+import { fingerprintOf } from './files.ts';
 import { decidingFolders } from './links.ts';
 
 /** The two timer functions that are needed, so that a test can stand in for time. */
@@ -17,20 +17,23 @@ export interface WatchOptions<T = unknown> {
 }
 
 export interface ConfigWatcher {
-  /** Watches these files from now on, instead of those before; what is known of a file that stays is kept. */
-  readonly follow: (files: readonly string[]) => void;
+  /** Watches these files from now on, instead of those before. */
+  readonly follow: (files: Fingerprints) => void;
   readonly close: () => void;
 }
 
+/** Files by their absolute paths, with the fingerprints of what was read of them: see `Origin`. */
+export type Fingerprints = ReadonlyMap<string, string>;
+
 /**
- * Calls `onChange` when what the file holds has changed, came or went: by writing, by an editor that puts another
+ * Calls `onChange` when what the files hold has changed, came or went: by writing, by an editor that puts another
  * file in its place, or by the swap of a symbolic link on its path, as Kubernetes updates a ConfigMap. It hears of that from
  * the system (`fs.watch` on the folders) and never polls. A watcher alone does not keep the process alive.
  *
- * Start it before loading, so that no change falls between.
+ * It compares with what was read, so that no change falls between reading and watching.
  */
 export function watchConfig<T>(
-  path: string,
+  files: Fingerprints,
   onChange: () => void,
   { timers, quietMs, onError }: WatchOptions<T>,
 ): ConfigWatcher {
@@ -39,17 +42,15 @@ export function watchConfig<T>(
   let timer: { readonly handle: T } | undefined;
   let closed = false;
 
-  follow([path]);
+  follow(files);
   return { follow, close };
 
-  function follow(files: readonly string[]): void {
+  function follow(files: Fingerprints): void {
     if (closed) return;
-    const known = fingerprints;
-    fingerprints = new Map(files.map((file) => [file, '']));
+    fingerprints = new Map(files);
     rearm();
-    for (const file of files) fingerprints.set(file, known.get(file) ?? fingerprint(file));
-    // A known file may have changed unheard while the watchers moved.
-    if (known.size > 0) schedule();
+    // What changed since it was read was heard by nobody.
+    schedule();
   }
 
   function schedule(): void {
@@ -110,10 +111,9 @@ function identified(folder: string): [id: string, folder: string] {
   return [`${folder}\0${stat?.dev}\0${stat?.ino}`, folder];
 }
 
-/** Tells contents apart without keeping them: they may be secrets. */
 function fingerprint(file: string): string {
   try {
-    return createHash('sha256').update(readFileSync(file)).digest('hex');
+    return fingerprintOf(readFileSync(file));
   } catch (error) {
     return error instanceof Error && 'code' in error ? `unreadable: ${String(error.code)}` : 'unreadable';
   }

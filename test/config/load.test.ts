@@ -26,7 +26,7 @@ test('nothing at all is a complete configuration without accounts', () => {
     budgetRatio: 0.2,
   });
   assert.equal(config.routing.hedgeAfterMs, Number.POSITIVE_INFINITY);
-  assert.deepEqual(config.origin, { path: undefined, files: [], variables: { applied: [], unused: [] } });
+  assert.deepEqual(config.origin, { path: undefined, files: new Map(), variables: { applied: [], unused: [] } });
 });
 
 test('an empty file, a file of comments and sections with nothing in them are all defaults', (context) => {
@@ -157,7 +157,7 @@ test('secrets come from files beside the configuration, without the last line br
   );
   assert.equal(config.accounts[0]?.apiKey.reveal(), 'k');
   assert.equal(config.tenants[0]?.hmacSecret?.reveal(), 'two words ');
-  assert.deepEqual(config.origin.files, [join(folder, 'relay.yaml'), key, other]);
+  assert.deepEqual([...config.origin.files.keys()], [join(folder, 'relay.yaml'), key, other]);
 });
 
 test('TLS files are checked and named absolutely', (context) => {
@@ -189,7 +189,7 @@ test('the authorities of Redis are a file beside the configuration, which is wat
   const ca = write('tls/redis-ca.crt', readFileSync(`${TLS}relay.crt`, 'utf8'));
   const config = load('redis: { url: "rediss://redis.internal:6380/2", ca_file: tls/redis-ca.crt }\n');
   assert.equal(config.redis?.caFile, ca);
-  assert.deepEqual(config.origin.files, [join(folder, 'relay.yaml'), ca]);
+  assert.deepEqual([...config.origin.files.keys()], [join(folder, 'relay.yaml'), ca]);
 });
 
 test('limits are one object or a list by models', (context) => {

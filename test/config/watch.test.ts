@@ -3,7 +3,8 @@ import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync }
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { decidingFolders } from '../../src/config/links.ts';
-import { watchConfig } from '../../src/config/watch.ts';
+import { readSmallFile } from '../../src/config/files.ts';
+import { type Fingerprints, watchConfig } from '../../src/config/watch.ts';
 import { workspace } from './workspace.ts';
 
 const PATIENCE = { timeout: 20_000 };
@@ -36,10 +37,20 @@ class ManualTimers {
   }
 }
 
-function watched(context: TestContext, path: string) {
+/** The files as they are now, as loading would have read them. */
+function read(...paths: readonly string[]): Fingerprints {
+  return new Map(
+    paths.map((path) => {
+      const content = readSmallFile(path);
+      return [path, 'fingerprint' in content ? content.fingerprint : assert.fail(content.problem)];
+    }),
+  );
+}
+
+function watched(context: TestContext, files: Fingerprints) {
   const timers = new ManualTimers();
   const seen = { changes: 0 };
-  const watcher = watchConfig(path, () => seen.changes++, {
+  const watcher = watchConfig(files, () => seen.changes++, {
     timers,
     quietMs: 200,
     onError: (error) => assert.fail(error),
@@ -58,7 +69,7 @@ function watched(context: TestContext, path: string) {
 test('a file that is written is noticed', PATIENCE, async (context) => {
   const { write } = workspace(context);
   const path = write('relay.yaml', 'one');
-  const { told } = watched(context, path);
+  const { told } = watched(context, read(path));
   write('relay.yaml', 'two');
   await told(1);
   write('relay.yaml', 'three');
@@ -68,7 +79,7 @@ test('a file that is written is noticed', PATIENCE, async (context) => {
 test('a file that an editor puts in its place is noticed, again and again', PATIENCE, async (context) => {
   const { write } = workspace(context);
   const path = write('relay.yaml', 'one');
-  const { told } = watched(context, path);
+  const { told } = watched(context, read(path));
   for (const [index, text] of ['two', 'three'].entries()) {
     renameSync(write('relay.yaml.swp', text), path);
     await told(index + 1);
@@ -80,7 +91,7 @@ test('a ConfigMap that Kubernetes swaps is noticed, again and again', PATIENCE, 
   write('..1/relay.yaml', 'one');
   symlinkSync('..1', join(folder, '..data'));
   symlinkSync('..data/relay.yaml', join(folder, 'relay.yaml'));
-  const { told } = watched(context, join(folder, 'relay.yaml'));
+  const { told } = watched(context, read(join(folder, 'relay.yaml')));
   for (const version of [2, 3]) {
     write(`..${version}/relay.yaml`, `version ${version}`);
     symlinkSync(`..${version}`, join(folder, '..data_tmp'));
@@ -97,7 +108,7 @@ test('a link anywhere on the path that is turned elsewhere is noticed', PATIENCE
   mkdirSync(join(folder, 'links'));
   const current = join(folder, 'links/current');
   symlinkSync('../v1', current);
-  const { told } = watched(context, join(current, 'etc/relay.yaml'));
+  const { told } = watched(context, read(join(current, 'etc/relay.yaml')));
   symlinkSync('../v2', `${current}.new`);
   renameSync(`${current}.new`, current);
   await told(1);
@@ -106,7 +117,7 @@ test('a link anywhere on the path that is turned elsewhere is noticed', PATIENCE
 test('a folder that goes and comes back is noticed both times, and watched again', PATIENCE, async (context) => {
   const { write, folder } = workspace(context);
   const path = write('etc/relay.yaml', 'one');
-  const { told } = watched(context, path);
+  const { told } = watched(context, read(path));
   renameSync(join(folder, 'etc'), join(folder, 'old'));
   await told(1);
   write('etc/relay.yaml', 'two');
@@ -118,7 +129,8 @@ test('a folder that goes and comes back is noticed both times, and watched again
 test('what does not change the content is not told', PATIENCE, async (context) => {
   const { write } = workspace(context);
   const path = write('relay.yaml', 'one');
-  const { timers, changes } = watched(context, path);
+  const { timers, changes } = watched(context, read(path));
+  await timers.next();
   write('unrelated', 'x');
   await timers.next();
   utimesSync(path, 1, 1);
@@ -129,7 +141,7 @@ test('what does not change the content is not told', PATIENCE, async (context) =
 test('several events within the quiet time are one change', PATIENCE, async (context) => {
   const { write } = workspace(context);
   const path = write('relay.yaml', 'one');
-  const { timers, told } = watched(context, path);
+  const { timers, told } = watched(context, read(path));
   for (const text of ['t', 'tw', 'two']) writeFileSync(path, text);
   await told(1);
   assert.ok(timers.pending.size <= 1, 'one timer at a time');
@@ -139,11 +151,11 @@ test('files that the configuration names are followed, and no longer when it doe
   const { write } = workspace(context);
   const path = write('relay.yaml', 'one');
   const key = write('secrets/key', 'k1');
-  const { watcher, told, timers, changes } = watched(context, path);
-  watcher.follow([path, key]);
+  const { watcher, told, timers, changes } = watched(context, read(path));
+  watcher.follow(read(path, key));
   write('secrets/key', 'k2');
   await told(1);
-  watcher.follow([path]);
+  watcher.follow(read(path));
   write('secrets/key', 'k3');
   await timers.next();
   assert.equal(changes(), 1);
@@ -151,23 +163,28 @@ test('files that the configuration names are followed, and no longer when it doe
   await told(2);
 });
 
-test('a change that falls into the moment of following is noticed', PATIENCE, async (context) => {
+test('a change between reading and watching is noticed', PATIENCE, async (context) => {
   const { write } = workspace(context);
   const path = write('relay.yaml', 'one');
-  const { watcher, told } = watched(context, path);
+  const key = write('secrets/key', 'k1');
+  const first = read(path);
   write('relay.yaml', 'two');
-  watcher.follow([path]);
+  const { watcher, told } = watched(context, first);
   await told(1);
+  const second = read(path, key);
+  write('secrets/key', 'k2');
+  watcher.follow(second);
+  await told(2);
 });
 
 test('a closed watcher has no timer left and watches nothing', (context) => {
   const { write } = workspace(context);
   const path = write('relay.yaml', 'one');
-  const { watcher, timers } = watched(context, path);
-  watcher.follow([path]);
+  const { watcher, timers } = watched(context, read(path));
+  watcher.follow(read(path));
   assert.equal(timers.pending.size, 1);
   watcher.close();
-  watcher.follow([path]);
+  watcher.follow(read(path));
   assert.equal(timers.pending.size, 0);
 });
 
