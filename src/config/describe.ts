@@ -14,9 +14,10 @@ export function describeConfig(config: Config): Readonly<Record<string, unknown>
 function describeObject(values: object): Record<string, unknown> {
   const described: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(values)) {
-    const isDuration = key.endsWith('Ms') && typeof value === 'number';
-    const name = isDuration ? key.slice(0, -'Ms'.length) : key;
-    if (value !== undefined) described[snakeCase(name)] = isDuration ? describeDuration(value) : describe(value);
+    if (value === undefined) continue;
+    const [unit = ''] = (typeof value === 'number' && /(?:Ms|Quantile)$/.exec(key)) || [];
+    // Of a setting that is either, the quantile comes after the time, and stands instead of it.
+    described[snakeCase(key.slice(0, key.length - unit.length))] = describe(value, unit);
   }
   return described;
 }
@@ -25,9 +26,11 @@ function describeDuration(milliseconds: number): string {
   return milliseconds === Number.POSITIVE_INFINITY ? 'off' : formatDuration(milliseconds);
 }
 
-function describe(value: unknown): unknown {
+function describe(value: unknown, unit = ''): unknown {
+  if (typeof value === 'number' && unit === 'Ms') return describeDuration(value);
+  if (typeof value === 'number' && unit === 'Quantile') return `p${Math.round(value * 100)}`;
   if (value instanceof Secret) return String(value);
-  if (Array.isArray(value)) return value.map(describe);
+  if (Array.isArray(value)) return value.map((item) => describe(item));
   if (isAddress(value)) return formatAddress(value);
   return typeof value === 'object' && value !== null ? describeObject(value) : value;
 }

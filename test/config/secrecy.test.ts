@@ -94,6 +94,14 @@ test('a description has the names and spellings of the file, so that it can be r
   );
 });
 
+test('a description says of a setting with several forms which one it has', (context) => {
+  const { load } = workspace(context);
+  for (const form of ['p95', 'p7', '2s', 'off']) {
+    const { routing } = describeConfig(load(`routing: { hedge_after: ${form} }\n`));
+    assert.deepEqual(routing, { ...Object(describeConfig(load(''))['routing']), hedge_after: form });
+  }
+});
+
 const WORDS = [
   'server',
   'listen',
