@@ -51,6 +51,8 @@ export class RedisTier {
     writesFailed: 0,
   };
   readonly #options: RedisTierOptions;
+  /** Look-ups under way: equal calls that come together ask Redis once. */
+  readonly #reading = new Map<string, Promise<Stored | undefined>>();
   #writing = 0;
 
   constructor(options: RedisTierOptions) {
@@ -58,15 +60,19 @@ export class RedisTier {
   }
 
   /** The answer, where it is here and may be served. */
-  async get(key: string): Promise<Stored | undefined> {
-    const found = await this.#read(key);
-    if (found === undefined) this.metrics.misses += 1;
-    else this.metrics.hits += 1;
-    return found;
+  get(key: string): Promise<Stored | undefined> {
+    const underWay = this.#reading.get(key);
+    if (underWay !== undefined) return underWay;
+    const reading = this.#lookUp(key).finally(() => {
+      if (this.#reading.get(key) === reading) this.#reading.delete(key);
+    });
+    this.#reading.set(key, reading);
+    return reading;
   }
 
   /**
-   * Keeps the answer for so many milliseconds from now. Returns at once; what becomes of it only the metrics tell.
+   * Keeps the answer for so many milliseconds from now, in the place of what is there: where it cannot be kept, that goes
+   * all the same. Returns at once; what becomes of it only the metrics tell.
    *
    * @param key bounded in length and free of what anybody may not see, e.g. a digest
    */
@@ -77,14 +83,25 @@ export class RedisTier {
       this.#writing < this.#options.maxWrites ? encodeStored(stored, this.#options.maxEntryBytes) : undefined;
     if (bytes === undefined) {
       this.metrics.writesDropped += 1;
+      void this.delete(key);
       return;
     }
-    void this.#write(['SET', PREFIX + key, bytes, 'PX', String(lifetime)]);
+    this.#writing += 1;
+    void this.#write(key, ['SET', PREFIX + key, bytes, 'PX', String(lifetime)]).finally(() => {
+      this.#writing -= 1;
+    });
   }
 
   /** Resolves when the key is gone, or when Redis could not be told so. */
   delete(key: string): Promise<void> {
-    return this.#write(['DEL', PREFIX + key]);
+    return this.#write(key, ['DEL', PREFIX + key]);
+  }
+
+  async #lookUp(key: string): Promise<Stored | undefined> {
+    const found = await this.#read(key);
+    if (found === undefined) this.metrics.misses += 1;
+    else this.metrics.hits += 1;
+    return found;
   }
 
   async #read(key: string): Promise<Stored | undefined> {
@@ -117,16 +134,15 @@ export class RedisTier {
     void this.delete(key);
   }
 
-  async #write(args: readonly (string | Buffer)[]): Promise<void> {
-    this.#writing += 1;
+  async #write(key: string, args: readonly (string | Buffer)[]): Promise<void> {
+    // What is being looked up is what was there before.
+    this.#reading.delete(key);
     try {
       await this.#options.redis.command(args);
       this.metrics.writes += 1;
     } catch (thrown) {
       if (!(thrown instanceof RedisUnavailable)) throw thrown;
       this.metrics.writesFailed += 1;
-    } finally {
-      this.#writing -= 1;
     }
   }
 }

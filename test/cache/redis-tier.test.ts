@@ -4,7 +4,7 @@ import { encodeStored, type Stored } from '../../src/cache/envelope.ts';
 import { RedisTier, type RedisTierOptions } from '../../src/cache/redis-tier.ts';
 import { RedisConnection } from '../../src/redis/connection.ts';
 import { ManualClock } from '../redis/manual-clock.ts';
-import { RedisServer, recovery } from '../redis/redis-server.ts';
+import { quiet, RedisServer, recovery } from '../redis/redis-server.ts';
 
 const TIMEOUT = 30;
 const TTL = 300_000;
@@ -70,6 +70,30 @@ describe('the shared level of the response cache', () => {
     assert.equal(await shared.get('digest'), undefined);
   });
 
+  it('asks Redis once for equal look-ups that come together, and anew after a write', async () => {
+    const asked: string[] = [];
+    const watched = {
+      command: redis.command.bind(redis),
+      bytes: (args: readonly string[]) => {
+        asked.push(args[1] ?? '');
+        return redis.bytes(args);
+      },
+    };
+    const shared = tier({ redis: watched });
+    shared.set('digest', answer('1'), TTL);
+    const early = Array.from({ length: 1000 }, () => shared.get('digest'));
+    const other = shared.get('other');
+    shared.set('digest', answer('2'), TTL);
+    const late = [shared.get('digest'), shared.get('digest')];
+    assert.deepEqual(new Set((await Promise.all(early)).map((found) => found?.body)), new Set(['1']));
+    assert.deepEqual(new Set((await Promise.all(late)).map((found) => found?.body)), new Set(['2']));
+    assert.equal(await other, undefined);
+    assert.deepEqual(asked, ['digest', 'other', 'digest'].map(keyOf));
+    await shared.get('digest');
+    assert.equal(asked.length, 4);
+    assert.deepEqual([shared.metrics.hits, shared.metrics.misses], [3, 1]);
+  });
+
   it('keeps nothing that has no time left', async () => {
     const shared = tier();
     for (const ttlMs of [0, -5, 0.9, Number.NaN]) shared.set('digest', answer(), ttlMs);
@@ -126,6 +150,21 @@ describe('sizes', () => {
     assert.equal(await shared.get('digest'), undefined);
   });
 
+  it('beyond the bound displace what was there before: a refresh is not undone', async () => {
+    const shared = tier({ maxWrites: 1 });
+    for (const key of ['large', 'many']) {
+      shared.set(key, answer('old'), TTL);
+      await quiet(redis);
+    }
+    shared.set('large', answer('x'.repeat(MAX + 1)), TTL);
+    shared.set('another', answer(), TTL);
+    shared.set('many', answer('new'), TTL);
+    assert.deepEqual(
+      await Promise.all(['large', 'many', 'another'].map(async (key) => (await shared.get(key))?.body)),
+      [undefined, undefined, answer().body],
+    );
+  });
+
   it('beyond the bound are not read either, nor fetched whole', async () => {
     await redis.command(['SET', keyOf('digest'), Buffer.alloc(10 * MAX)]);
     let fetched = 0;
@@ -145,7 +184,7 @@ describe('sizes', () => {
     const shared = tier({ maxWrites: 2 });
     for (let write = 0; write < 5; write++) shared.set(`digest${write}`, answer(), TTL);
     assert.equal(shared.metrics.writesDropped, 3);
-    await redis.command(['PING']);
+    await quiet(redis);
     shared.set('later', answer(), TTL);
     assert.notEqual(await shared.get('later'), undefined);
   });
