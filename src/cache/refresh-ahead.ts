@@ -14,7 +14,7 @@ export interface RefreshOptions {
 /** What was decided on one life of an answer. */
 interface Life {
   /** Share of the life from which on reads renew it. */
-  readonly due: number;
+  due: number;
   /** Renewals begun in this life: as long as it goes on, they came to nothing. */
   renewals: number;
 }
@@ -25,6 +25,8 @@ const WORTHWHILE_HITS = 3;
 export const MOST_SAVED = 10;
 /** Part of the last stretch of life over which renewals are spread, so that answers made together are not renewed together. */
 const JITTER = 0.5;
+/** Share of a life for which reads do not ask again whether there is capacity: who looks, looks at all endpoints. */
+const PAUSE = 0.02;
 /** A renewal may fail, or bring an answer that is not kept: after so many in one life, the answer may expire. */
 const MOST_RENEWALS = 2;
 
@@ -50,7 +52,11 @@ export class RefreshAhead {
     if (after >= 1 || hits < WORTHWHILE_HITS || age < ttl * after) return false;
     const life = this.lifeOf(answer);
     if (age < ttl * life.due || life.renewals >= MOST_RENEWALS) return false;
-    if (this.budget < 1 || this.underWay.has(key) || !hasCapacity()) return false;
+    if (this.budget < 1 || this.underWay.has(key)) return false;
+    if (!hasCapacity()) {
+      life.due = age / ttl + PAUSE;
+      return false;
+    }
     this.budget -= 1;
     life.renewals += 1;
     this.underWay.add(key);

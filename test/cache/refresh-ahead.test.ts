@@ -48,6 +48,32 @@ describe('refresh-ahead', () => {
     for (let read = 0; read < MOST_SAVED; read++) assert.equal(policy.begin(`key ${read}`, due()), true);
   });
 
+  it('looks for capacity a few times in a life, however often that is read', () => {
+    let looks = 0;
+    let hasCapacity = false;
+    const policy = ahead({
+      hasCapacity: () => {
+        looks += 1;
+        return hasCapacity;
+      },
+    });
+    const life = answer();
+    const read = (share: number): boolean => policy.begin('key', due({ answer: life, age: share * TTL }));
+    for (let age = 0.8; age < 1; age += 0.0001) assert.equal(read(age), false);
+    assert.ok(looks > 5 && looks <= 11, `${looks} looks`);
+    hasCapacity = true;
+    assert.equal(policy.begin('other', due()), true, 'another answer is looked at on its own');
+  });
+
+  it('renews as soon as there is capacity again', () => {
+    let hasCapacity = false;
+    const policy = ahead({ hasCapacity: () => hasCapacity });
+    const life = answer();
+    assert.equal(policy.begin('key', due({ answer: life, age: 0.8 * TTL })), false);
+    hasCapacity = true;
+    assert.equal(policy.begin('key', due({ answer: life, age: 0.825 * TTL })), true);
+  });
+
   it('does not ask for capacity where nothing is due', () => {
     const policy = ahead({ hasCapacity: () => assert.fail('asked') });
     assert.equal(policy.begin('key', due({ age: 0 })), false);
