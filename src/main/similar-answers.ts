@@ -16,6 +16,11 @@ const REST_MS = 5_000;
 /** Bytes of JSON that one number of an embedding takes at most, and what stands around them. */
 const NUMBER_BYTES = 32;
 const ANSWER_BYTES = 64 * 1024;
+/**
+ * Bad request, too large, unprocessable: what servers of the protocol answer to a text that is longer than their model
+ * takes. That says nothing of other texts, so that the server is not left alone for it.
+ */
+const TEXT_REFUSED = new Set([400, 413, 422]);
 
 /** Finds requests that mean the same. Made when first needed: the index builds a vocabulary, for which nobody pays who never asks. */
 export function openSimilarAnswers(
@@ -27,12 +32,19 @@ export function openSimilarAnswers(
   let failures = 0;
   /** While the server fails: until when it is left alone. */
   let restsUntil: number | undefined;
+  let isRefusalTold = false;
   if (embeddings !== undefined) metrics.watchEmbeddings(() => failures);
 
   function failed(error: unknown): void {
     // Else the caller went away.
     if (!isFailure(error)) return;
     failures += 1;
+    if (error instanceof EmbeddingsRefused && TEXT_REFUSED.has(error.status)) {
+      if (!isRefusalTold)
+        log.warn('the embeddings server refuses a prompt, as it may others', { error: error.message });
+      isRefusalTold = true;
+      return;
+    }
     if (restsUntil === undefined) {
       log.warn('embeddings cannot be had: similar prompts are found by their text alone', { error: error.message });
     }

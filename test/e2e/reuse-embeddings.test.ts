@@ -19,7 +19,8 @@ const PARAPHRASE = 'How can I reset the Gmail password?';
 /** A server after the protocol's reference, to which all prompts are alike: the worst that could be. */
 class EmbeddingsServer extends EventEmitter {
   readonly asked: { readonly headers: IncomingHttpHeaders; readonly body: { model: string; input: string[] } }[] = [];
-  fails = false;
+  /** What it answers with; only 200 has vectors. */
+  answers: 200 | 413 | 503 = 200;
   readonly #server = createServer((request, response) => {
     let text = '';
     request.setEncoding('utf8');
@@ -28,8 +29,8 @@ class EmbeddingsServer extends EventEmitter {
       const body: { model: string; input: string[] } = JSON.parse(text);
       this.asked.push({ headers: request.headers, body });
       response.on('finish', () => this.emit('answered'));
-      if (this.fails || request.url !== '/v1/embeddings') {
-        response.writeHead(503).end();
+      if (this.answers !== 200 || request.url !== '/v1/embeddings') {
+        response.writeHead(this.answers).end();
         return;
       }
       const data = body.input.map((_, index) => ({ object: 'embedding', index, embedding: [1, 1, 0] }));
@@ -111,8 +112,22 @@ describe('with an embeddings server', () => {
     assert.equal(await failures(), 0);
   });
 
+  it('a prompt that it refuses is no reason to leave it alone', async () => {
+    const asked = embeddings.asked.length;
+    const earlier = await failures();
+    embeddings.answers = 413;
+    const texts = ['Where can I reset an Outlook password?', 'When can I reset an Outlook password?'];
+    for (const text of texts) assert.equal(infoOf(await kept(text)).cache_status, 'CACHE_STATUS_MISS');
+    assert.equal(embeddings.asked.length - asked, 2 * texts.length, 'each for the look-up, and to be kept');
+    assert.equal((await failures()) - earlier, 2 * texts.length);
+    assert.equal(log.filter(({ msg }) => msg.includes('refuses a prompt')).length, 1);
+    embeddings.answers = 200;
+    assert.equal(infoOf(await complete(PARAPHRASE.replace('How', 'In what way'))).cache_status, 'CACHE_STATUS_SIMILAR');
+  });
+
   it('its failure is counted, told once, held off for a while, and costs similar hits alone', async () => {
-    embeddings.fails = true;
+    embeddings.answers = 503;
+    const earlier = await failures();
     const asked = embeddings.asked.length;
     const texts = [
       'How can I reset a Yahoo password?',
@@ -122,8 +137,8 @@ describe('with an embeddings server', () => {
     for (const text of texts) assert.equal(infoOf(await complete(text)).cache_status, 'CACHE_STATUS_MISS');
     assert.equal(infoOf(await complete(texts[0] ?? '')).cache_status, 'CACHE_STATUS_HIT');
     assert.equal(embeddings.asked.length - asked, 1, 'after a failure it is left alone');
-    assert.ok((await failures()) >= 3);
-    const told = log.filter(({ msg }) => msg.includes('embeddings'));
+    assert.ok((await failures()) - earlier >= 3);
+    const told = log.filter(({ msg }) => msg.includes('embeddings can'));
     assert.deepEqual(
       told.map(({ level }) => level),
       ['warn'],
