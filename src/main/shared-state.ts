@@ -9,6 +9,7 @@ import { systemClock } from '../endpoints/clock.ts';
 import { RedisConnection } from '../redis/connection.ts';
 import { ReplicaCensus } from '../redis/replica-census.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 
 /** What an operation on Redis may cost a call, in milliseconds. */
 const OPERATION_TIMEOUT_MS = 40;
@@ -28,6 +29,8 @@ export interface SharedState {
   readonly quotaStore: QuotaStore;
   /** Lets replicas accept a signature once among them; undefined where there is one replica. */
   readonly replays: RedisReplayMemory | undefined;
+  /** Shows in the metrics whether Redis is lost, where one is configured. Once only. */
+  readonly watch: (metrics: Pick<Metrics, 'watchRedis'>) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -38,6 +41,7 @@ export async function openSharedState(config: RedisConfig | undefined, log: Log)
       redis: undefined,
       quotaStore: new MemoryQuotaStore(),
       replays: undefined,
+      watch: () => undefined,
       close: () => Promise.resolve(),
     };
   }
@@ -68,6 +72,7 @@ export async function openSharedState(config: RedisConfig | undefined, log: Log)
     redis,
     quotaStore,
     replays,
+    watch: (metrics) => metrics.watchRedis(() => redis.state),
     async close() {
       quotaStore.close();
       replays.close();

@@ -226,6 +226,12 @@ export function createMetrics(known: KnownLabels) {
         return unavailable + undecodable + writesFailed;
       });
     },
+    /** Shows at each scrape whether Redis is lost. Once only. */
+    watchRedis(read: () => 'up' | 'degraded'): void {
+      make.reading('claude_relay_redis_degraded', '1 while Redis is lost and replicas share nothing, else 0.', () =>
+        read() === 'degraded' ? 1 : 0,
+      );
+    },
     /** Shows at each scrape how many embeddings could not be had. Once only. */
     watchEmbeddings(readFailures: () => number): void {
       make.total('claude_relay_cache_embedding_failures_total', 'Embeddings that could not be had.', readFailures);
