@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { AnswerCache, type NewAnswer } from '../../src/cache/answer-cache.ts';
 import { ManualClock } from '../redis/manual-clock.ts';
@@ -6,6 +7,10 @@ import { ManualClock } from '../redis/manual-clock.ts';
 const KEY = '0'.repeat(64);
 const OTHER = 'f'.repeat(64);
 const TTL = 1_000;
+/** Two texts of one MD5 digest, by M. Stevens (github.com/cr-marcstevens/hashclash, text collision). */
+const COLLIDING = ['A', 'E'].map(
+  (letter) => `TEXTCOLLBYfGiJUETHQ4h${letter}cKSMd5zYpgqf1YRDhkmxHkhPWptrkoyz28wnI9V0aHeAuaKnak`,
+);
 
 function answer(body: string, parts: Partial<NewAnswer> = {}): NewAnswer {
   return { body, usage: {}, age: 0, ...parts };
@@ -47,6 +52,18 @@ describe('the cache of answers in a process', () => {
     assert.deepEqual([cache.has(KEY, 'one'), cache.has(KEY, 'other'), left], [true, false, []]);
     assert.equal(cache.keep(KEY, 'other', answer('2'), TTL), true);
     assert.deepEqual([bodyOf('one'), bodyOf('other'), left], [undefined, '2', [KEY]]);
+  });
+
+  it('shares nothing between requests that collide, by their texts with MD5, by their digests with SHA-256', () => {
+    const [one = '', other = ''] = COLLIDING;
+    const { cache } = opened();
+    const key = hash('md5', one, 'hex');
+    assert.equal(key, hash('md5', other, 'hex'));
+    cache.keep(key, one, answer('1'), TTL);
+    assert.equal(cache.find(key, other), undefined);
+    assert.equal(cache.find(key, one)?.answer.body, '1');
+    cache.keep(hash('sha256', one, 'hex'), '', answer('1'), TTL);
+    assert.equal(cache.find(hash('sha256', other, 'hex'), ''), undefined);
   });
 
   it('keeps answers of up to a 64th of it, in bytes, and nothing in the place of a larger one', () => {

@@ -8,7 +8,7 @@ import type { Latency } from '../../src/simulator/latency.ts';
 import { canonical } from '../completion/lossless.ts';
 import { ManualClock } from '../simulator/manual-clock.ts';
 import { eventOf, jsonOf } from './core-json.ts';
-import { type Event, type Fields, readAll } from './core-relay.ts';
+import { type Event, type Fields, type Outcome, readAll } from './core-relay.ts';
 import { as, ask, type CachedRelay, infoOf, startCached, startUpstream, tenant } from './reuse-relay.ts';
 
 const WAIT: Latency = { firstByte: { mean: 1_000, jitter: 0 }, step: { mean: 0, jitter: 0 }, unit: 'event' };
@@ -98,6 +98,49 @@ describe('equal calls under way', () => {
     const paid = await cached.metric('claude_relay_cost_usd_total');
     const saved = await cached.metric('claude_relay_saved_usd_total');
     assert.ok(Math.abs(saved / paid - 999) < 1e-6, `saved ${saved}, paid ${paid}`);
+  });
+
+  it('go on, a thousand of them, when the first is cancelled amid the answer', async () => {
+    await using relay = await held(STEPS);
+    const { cached, clock } = relay;
+    const request = ask('Tell me a long story.');
+    const leader = cached.client.stream(request);
+    const reading = leader[Symbol.asyncIterator]();
+    const first = reading.next();
+    await clock.waitingFor(1);
+    const clients = Array.from({ length: 8 }, () => cached.connect());
+    const unary: Promise<Outcome>[] = [];
+    const streams: ReturnType<typeof readAll>[] = [];
+    for (let index = 0; index < 999; index++) {
+      const client = clients[index % clients.length];
+      assert.ok(client);
+      if (index % 2 === 0) unary.push(client.ask('Complete', request));
+      else streams.push(client.readStream(request));
+    }
+    await underWay(cached, 1_000);
+    await until(clock, first, 10);
+    leader.cancel();
+    await assert.rejects(readRest(reading), { code: status.CANCELLED });
+    const [answers, read] = await until(clock, Promise.all([Promise.all(unary), Promise.all(streams)]), 10);
+
+    assert.deepEqual([cached.asked(), cached.upstream.counters().aborted], [1, 0]);
+    const [whole] = read;
+    assert.ok(whole);
+    const message = await textOf(whole.events);
+    for (const { answer, error } of answers) {
+      assert.equal(error, undefined);
+      assert.equal(canonical(jsonOf('Message', answer?.['message'] as Fields)), message);
+    }
+    const expected = whole.events.map(({ relay: _, ...event }) => event);
+    for (const { events, error } of read) {
+      assert.equal(error, undefined);
+      assert.deepEqual(
+        events.map(({ relay: _, ...event }) => event),
+        expected,
+      );
+    }
+    const { answer: later } = await cached.client.ask('Complete', request);
+    assert.equal(infoOf(later).cache_status, 'CACHE_STATUS_HIT', 'it was kept too');
   });
 
   it('let who joins late have everything from the first event on', async () => {
@@ -192,6 +235,10 @@ describe('equal calls under way', () => {
     assert.equal(cached.asked(), calls.length);
   });
 });
+
+async function readRest(events: AsyncIterator<Event>): Promise<void> {
+  while ((await events.next()).done !== true);
+}
 
 function countBy(values: readonly (string | undefined)[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {};
