@@ -1,37 +1,15 @@
-/** Who a command calls as: the flags that say so, and what becomes of them on a call. */
+/** Who a command calls as: what becomes of its flags on a call. */
 import { createSecretKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type ChannelCredentials, credentials, type Metadata } from '@grpc/grpc-js';
-import { type Command, Option } from 'commander';
 import { sign } from '../access/signature.ts';
-
-export interface CallerOptions {
-  readonly token?: string;
-  readonly tenant?: string;
-  readonly secretFile?: string;
-  readonly tls: boolean;
-  readonly ca?: string;
-  readonly cert?: string;
-  readonly key?: string;
-}
+import type { CallerOptions } from './caller-options.ts';
 
 /** How calls prove who they are from. */
 export interface Caller {
   readonly channel: ChannelCredentials;
   /** Adds the proof for a request, serialized as it will be sent. */
   readonly prove: (metadata: Metadata, request: Uint8Array) => void;
-}
-
-/** The flags for all three proofs: bearer token, signature, client certificate. */
-export function addCallerOptions(command: Command): Command {
-  return command
-    .addOption(new Option('--token <token>', 'bearer token of the tenant').env('RELAY_TOKEN'))
-    .option('--tenant <name>', 'tenant that signs the call, with --secret-file')
-    .option('--secret-file <file>', 'file with the secret of its signatures')
-    .option('--tls', 'call over TLS, trusting the authorities that Node knows', false)
-    .option('--ca <file>', 'authorities in PEM to trust instead; implies --tls')
-    .option('--cert <file>', 'client certificate in PEM, with --key; implies --tls')
-    .option('--key <file>', 'private key of the client certificate');
 }
 
 /** Reads the files that the flags name. Throws an Error for the user where a flag lacks another or a file is not there. */

@@ -2,21 +2,10 @@ import { Command, InvalidArgumentError } from 'commander';
 import { parseFaults } from '../simulator/faults/rules.ts';
 import { parseLatency } from '../simulator/latency.ts';
 import { parseLimits } from '../simulator/limits/rules.ts';
-import { defaultSimulatorOptions, type SimulatorOptions } from '../simulator/options.ts';
+import { defaultSimulatorOptions } from '../simulator/options.ts';
 import { parseOutputTokens } from '../simulator/output-length.ts';
-import { startSimulator } from '../simulator/simulator.ts';
 import { SpecError } from '../simulator/spec.ts';
-
-interface Listen {
-  readonly host: string;
-  readonly port: number;
-}
-
-interface SimulateOptions extends Pick<SimulatorOptions, 'latency' | 'faults' | 'outputTokens' | 'seed'> {
-  readonly listen: Listen;
-  readonly limit: SimulatorOptions['limits'];
-  readonly key: readonly string[];
-}
+import type { SimulateOptions } from './actions/simulate.ts';
 
 /** `claude-relay simulate`: a stand-in for the Messages API. */
 export function simulateCommand(): Command {
@@ -45,19 +34,7 @@ export function simulateCommand(): Command {
     .option('--output-tokens <n or n-m>', 'length of an answer', read(parseOutputTokens), defaults.outputTokens)
     .option('--key <key>', 'an API key to accept; repeat it for more (default: any)', collect, [])
     .option('--seed <text>', 'what everything random follows from', defaults.seed)
-    .action(simulate);
-}
-
-async function simulate({ listen: address, limit, key, ...behaviour }: SimulateOptions): Promise<void> {
-  const simulator = await startSimulator({
-    ...defaultSimulatorOptions,
-    ...behaviour,
-    ...address,
-    limits: limit,
-    apiKeys: key.map((each) => ({ key: each })),
-  });
-  console.log(`SIMULATED Messages API on ${simulator.url} - no real model answers here`);
-  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => void simulator.close());
+    .action(async (options: SimulateOptions) => (await import('./actions/simulate.ts')).simulate(options));
 }
 
 /** A parser of the simulator as a parser of commander: what it cannot read is the caller's mistake. */
@@ -72,7 +49,7 @@ function read<T>(parse: (text: string) => T): (text: string) => T {
   };
 }
 
-function listen(text: string): Listen {
+function listen(text: string): SimulateOptions['listen'] {
   const [, host = '', port = ''] = /^\[?([^\]]+)\]?:(\d{1,5})$/.exec(text) ?? [];
   if (host === '' || Number(port) > 65_535) throw new InvalidArgumentError('Write HOST:PORT, such as 127.0.0.1:8080.');
   return { host, port: Number(port) };
