@@ -7,6 +7,7 @@ import type { FieldTexts, MessagePlan } from './plan.ts';
 import { readOptions } from './relay-options.ts';
 import type { Requirements } from './requirements.ts';
 import { isSelfContained } from './self-contained.ts';
+import { sentFields } from './sent-fields.ts';
 import { JsonDecoder } from './to-json.ts';
 import { RequestViolation } from './violation.ts';
 
@@ -40,7 +41,9 @@ export function decodeRequest(
     };
   } catch (thrown) {
     if (!(thrown instanceof RequestViolation)) throw thrown;
-    throw invalid([{ field: thrown.path, description: thrown.message }]);
+    const sent = sentFields(plan, wire);
+    const missing = sent === undefined ? [] : requirements.missing(plan, sent);
+    throw invalid([{ field: thrown.path, description: thrown.message }, ...missing]);
   }
 }
 

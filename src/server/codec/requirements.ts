@@ -49,6 +49,14 @@ export class Requirements {
     }
     return found;
   }
+
+  /** What is wrong with the fields of a message that were not sent. */
+  missing(plan: MessagePlan, sent: ReadonlySet<FieldPlan>): readonly FieldViolation[] {
+    return (this.rules.get(plan) ?? []).flatMap(([field, rule]) => {
+      const description = sent.has(field) ? undefined : rule(undefined);
+      return description === undefined ? [] : [{ field: field.name, description }];
+    });
+  }
 }
 
 const NONE: readonly FieldViolation[] = [];
