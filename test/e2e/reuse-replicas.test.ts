@@ -6,6 +6,7 @@ import { systemClock } from '../../src/endpoints/clock.ts';
 import { RedisConnection } from '../../src/redis/connection.ts';
 import type { Simulator } from '../../src/simulator/simulator.ts';
 import { RedisServer } from '../redis/redis-server.ts';
+import { jsonOf } from './core-json.ts';
 import type { Fields } from './core-relay.ts';
 import { ask, askedOf, type CachedRelay, idOf, infoOf, startCached, startUpstream } from './reuse-relay.ts';
 
@@ -28,8 +29,13 @@ before(async () => {
     maxPending: 100,
     clock: systemClock,
   });
-  upstream = await startUpstream();
-  const settings = { redis: { url: server.url.reveal() }, upstream: { retry: { max_attempts: 1 } } };
+  upstream = await startUpstream({ outputTokens: { from: 60, to: 60 } });
+  const settings = {
+    redis: { url: server.url.reveal() },
+    upstream: { retry: { max_attempts: 1 } },
+    // Each replica would renew what it is asked for again and again while a test waits.
+    cache: { refresh_ahead: 1 },
+  };
   one = await startCached(settings, upstream);
   other = await startCached(settings, upstream);
 });
@@ -61,10 +67,10 @@ async function keysOf(): Promise<string[]> {
   return Array.isArray(keys) ? keys.map(String) : [];
 }
 
-/** Asks one relay, and waits until Redis has the answer: the key that it lies under. */
-async function shared(request: Fields): Promise<{ readonly answer: Fields; readonly key: string }> {
+/** Asks a relay, and waits until Redis has the answer: the key that it lies under. */
+async function shared(request: Fields, relay = one): Promise<{ readonly answer: Fields; readonly key: string }> {
   const earlier = await keysOf();
-  const answer = await complete(one, request);
+  const answer = await complete(relay, request);
   for (;;) {
     const key = (await keysOf()).find((each) => !earlier.includes(each));
     if (key !== undefined) return { answer, key };
@@ -102,10 +108,19 @@ describe('replicas that share a Redis', () => {
     assert.ok(left > 0 && left <= 7_000, `${left} ms`);
   });
 
+  it('keep answers there compressed, under keys that tell nothing', async () => {
+    const { answer, key } = await shared(newRequest());
+    assert.match(key, /^claude-relay:cache:v1:[0-9a-f]{64}$/);
+    const bytes = await redis.bytes(['GETRANGE', key, '0', '-1']);
+    const size = Buffer.byteLength(jsonOf('Message', answer['message'] as Fields));
+    assert.ok(bytes.length < size, `${bytes.length} bytes of ${size}`);
+  });
+
   it('take a refreshed answer over from each other once their own is gone', async () => {
-    const request = newRequest({ ttl: { nanos: 30_000_000 } });
-    const first = await complete(other, request);
+    const request = newRequest({ ttl: { nanos: 400_000_000 } });
+    const { answer: first, key } = await shared(request, other);
     const refreshed = await complete(one, { ...request, relay: { cache: { mode: 'CACHE_MODE_REFRESH' } } });
+    while (Number(await redis.command(['PTTL', key])) < 1_000);
     let found = await complete(other, request);
     while (idOf(found) === idOf(first)) found = await complete(other, request);
     assert.equal(idOf(found), idOf(refreshed));

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
+import { RedisServer } from '../redis/redis-server.ts';
 import type { Event, Fields } from './core-relay.ts';
-import { as, ask, type CachedRelay, idOf, infoOf, startCached, tenant } from './reuse-relay.ts';
+import { as, ask, type CachedRelay, idOf, infoOf, startCached, startUpstream, tenant } from './reuse-relay.ts';
 
 const PROMPTS = ['What is the capital of France?', 'what is the capital of france', 'Name a bird.', 'name a bird'];
 const MODES = [
@@ -19,7 +20,9 @@ const call = fc.record({
   prompt: fc.constantFrom(...PROMPTS),
   mode: fc.constantFrom(...MODES),
   streams: fc.boolean(),
-  ttl: fc.option(fc.constant({ seconds: 86_400 }), { nil: undefined }),
+  ttl: fc.option(fc.constantFrom({ seconds: 86_400 }, { nanos: 20_000_000 }), { nil: undefined }),
+  minSimilarity: fc.option(fc.constantFrom(0.5, 1), { nil: undefined }),
+  replica: fc.nat(1),
 });
 
 type Made = typeof call extends fc.Arbitrary<infer T> ? T : never;
@@ -30,16 +33,34 @@ function idOfEvents(events: readonly Event[]): string {
   return start.message?.id ?? '';
 }
 
+const TENANTS = [tenant('mallory'), tenant('alice', { cache: { mode: 'similar' } })];
+
+/** Makes any calls of two tenants, some at a time, and holds what each got against what the other got. */
+async function neverShared(replicas: readonly CachedRelay[]): Promise<void> {
+  const seen: Seen = { ids: { mallory: new Set(), alice: new Set() }, reused: 0 };
+  for (const calls of fc.sample(fc.array(call, { minLength: 4, maxLength: 12 }), { seed: 1, numRuns: 40 })) {
+    await make(replicas, calls, seen);
+  }
+  const { alice, mallory } = seen.ids;
+  assert.ok(!alice.has('') && !mallory.has(''));
+  assert.deepEqual(
+    [...alice].filter((id) => mallory.has(id)),
+    [],
+  );
+  assert.ok(seen.reused > 20, `answers were reused ${seen.reused} times`);
+}
+
 /** What the tenants got: the upstream's ids of their answers, and how many were no answer of their own request's. */
 interface Seen {
   readonly ids: Readonly<Record<'mallory' | 'alice', Set<string>>>;
   reused: number;
 }
 
-/** Makes the calls at the same time. */
-async function make(relay: CachedRelay, calls: readonly Made[], seen: Seen): Promise<void> {
-  const made = calls.map(async ({ who, prompt, mode, streams, ttl }) => {
-    const request: Fields = ask(prompt, { mode, ...(ttl && { ttl }) });
+/** Makes the calls at the same time, each at one of the replicas. */
+async function make(replicas: readonly CachedRelay[], calls: readonly Made[], seen: Seen): Promise<void> {
+  const made = calls.map(async ({ who, prompt, mode, streams, ttl, minSimilarity, replica }) => {
+    const relay = replicas[replica % replicas.length] ?? assert.fail('no replica');
+    const request: Fields = ask(prompt, { mode, ttl, min_similarity: minSimilarity });
     const answer = streams
       ? (await relay.client.readStream(request, as(who))).events
       : (await relay.client.ask('Complete', request, as(who))).answer;
@@ -53,21 +74,24 @@ async function make(relay: CachedRelay, calls: readonly Made[], seen: Seen): Pro
 describe('what one tenant asks', () => {
   for (const digest of ['sha256', 'md5']) {
     it(`never becomes another one's answer (${digest})`, async () => {
-      const tenants = [tenant('mallory'), tenant('alice', { cache: { mode: 'similar' } })];
-      await using relay = await startCached({ tenants, cache: { digest } });
-      const seen: Seen = { ids: { mallory: new Set(), alice: new Set() }, reused: 0 };
-      for (const calls of fc.sample(fc.array(call, { minLength: 4, maxLength: 12 }), { seed: 1, numRuns: 40 })) {
-        await make(relay, calls, seen);
-      }
-      const { alice, mallory } = seen.ids;
-      assert.ok(!alice.has('') && !mallory.has(''));
-      assert.deepEqual(
-        [...alice].filter((id) => mallory.has(id)),
-        [],
-      );
-      assert.ok(seen.reused > 20, `answers were reused ${seen.reused} times`);
+      await using relay = await startCached({ tenants: TENANTS, cache: { digest } });
+      await neverShared([relay]);
     });
   }
+
+  it('never becomes another one’s answer, through replicas that share answers in Redis', async () => {
+    const server = await RedisServer.start();
+    try {
+      await using upstream = await startUpstream();
+      const settings = { tenants: TENANTS, redis: { url: server.url.reveal() } };
+      await using one = await startCached(settings, upstream);
+      await using other = await startCached(settings, upstream);
+      await neverShared([one, other]);
+      assert.ok((await one.metric('claude_relay_cache_shared_hits_total')) > 0);
+    } finally {
+      await server.kill();
+    }
+  });
 
   it('may become another one’s where the operator shares answers', async () => {
     const tenants = [tenant('one'), tenant('other')];
