@@ -12,6 +12,7 @@ import { Overloads } from './overloads.ts';
 import { Readiness } from './readiness.ts';
 import { Roster } from './roster.ts';
 import { Router } from './router.ts';
+import { SealMakers } from './seal-makers.ts';
 import { Selection, type Strategy } from './selection.ts';
 import { Suspects } from './suspects.ts';
 import { Suspension } from './suspension.ts';
@@ -73,6 +74,7 @@ export class Pool<A extends AccountOptions> {
   readonly #alarm: Alarm;
   readonly #loads = new LoadTable();
   readonly #overloads: Overloads;
+  readonly #makers = new SealMakers();
   readonly #router: Router;
   readonly #readiness = new Readiness();
   readonly #roster: Roster<A>;
@@ -83,7 +85,11 @@ export class Pool<A extends AccountOptions> {
     this.#options = options;
     this.#alarm = new Alarm(clock);
     this.#overloads = new Overloads(clock, this.#alarm, () => this.#dispatcher.stir());
-    this.#router = new Router({ affinity: routing.affinity, byWeight: routing.strategy === 'weighted' });
+    this.#router = new Router({
+      affinity: routing.affinity,
+      byWeight: routing.strategy === 'weighted',
+      makers: this.#makers,
+    });
     this.#dispatcher = new Dispatcher({
       clock,
       alarm: this.#alarm,
@@ -101,7 +107,7 @@ export class Pool<A extends AccountOptions> {
           this.#roster.freed(endpoint);
           this.#dispatcher.stir();
         },
-        madeAway: (seal, endpoint) => this.#router.noteMaker(seal, endpoint.organization),
+        madeAway: (seal, endpoint) => this.#makers.note(seal, endpoint.organization.name),
       },
     });
     this.#roster = this.#newRoster();
@@ -202,7 +208,7 @@ export class Pool<A extends AccountOptions> {
     const { clock, events, breaker, connect, burstMs } = this.#options;
     const alarm = this.#alarm;
     return new Roster<A>(this.#loads, {
-      connect,
+      connect: (account, region) => this.#makers.watch(connect(account, region), account.organization),
       breaker: (account, region, changed) =>
         new Breaker(breaker, clock, (state) => {
           changed();

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { RelayError } from '../completion/errors.ts';
 import { matchesAnyModel } from '../completion/model-pattern.ts';
-import { conversationKey } from './affinity.ts';
+import { affinityKey } from './affinity.ts';
 import type { RoutedCall } from './attempt.ts';
 import type { Endpoint } from './endpoint.ts';
 import { hash32 } from './hash.ts';
@@ -10,6 +10,7 @@ import type { Amounts } from './limit-set.ts';
 import { modelClass } from './model-class.ts';
 import type { Organization } from './organization.ts';
 import type { Pacer } from './pacer.ts';
+import type { SealMakers } from './seal-makers.ts';
 import { firstSeal } from './seals.ts';
 import { homeIn } from './selection.ts';
 import { TokenEstimate } from './token-estimate.ts';
@@ -20,11 +21,13 @@ export interface Route {
   readonly version: number;
   readonly lane: Lane;
   readonly region: string;
-  /** Key by which the conversation belongs to an organization; undefined for what is none. */
+  /** Key by which the call, and so its conversation, belongs to an organization; undefined for what is none. */
   readonly conversation: number | undefined;
   /** The same where the call is to be sent by it; undefined where affinity is off. */
   readonly key: number | undefined;
-  /** The only organization that can read the sealed blocks in the history. */
+  /** Name of the first sealed value in the history; undefined where there is none. */
+  readonly seal: string | undefined;
+  /** The only organization that can read the sealed values in the history. */
   readonly only: Organization | undefined;
   readonly cost: Amounts;
   readonly estimate: TokenEstimate;
@@ -34,6 +37,7 @@ export interface RouterOptions {
   readonly affinity: 'prompt_prefix' | 'off';
   /** Whether choice within a lane goes by configured weight. */
   readonly byWeight: boolean;
+  readonly makers: SealMakers;
 }
 
 /** What is the same for all calls of one operation and model. */
@@ -41,8 +45,6 @@ type Way = Pick<Route, 'lane' | 'estimate'>;
 
 /** Model names come from callers; beyond so many, the longest unused is worked out again. */
 const KNOWN_MODELS = 1_000;
-/** Sealed answers given elsewhere than at their conversation's home, remembered for the next turn. */
-const KNOWN_SEALS = 50_000;
 
 /** Finds out which endpoints may serve a call, and keeps what is the same for many calls. */
 export class Router {
@@ -50,7 +52,6 @@ export class Router {
   readonly #ways = new LRUCache<string, Way>({ max: KNOWN_MODELS });
   readonly #lanes = new Map<string, Lane>();
   readonly #estimates = new Map<string, TokenEstimate>();
-  readonly #makers = new LRUCache<string, string>({ max: KNOWN_SEALS });
   #endpoints: readonly Endpoint[] = [];
   #organizations: ReadonlyMap<string, Organization> = new Map();
   #allowLists: readonly (readonly string[])[] = [];
@@ -87,43 +88,35 @@ export class Router {
     return route;
   }
 
-  /** Remembers who made a sealed value. */
-  noteMaker(seal: string, organization: Organization): void {
-    this.#makers.set(seal, organization.name);
-  }
-
   #newRoute(call: RoutedCall): Route {
     const { lane, estimate } = this.#wayFor(call);
-    const { region, affinityKey } = call.routing;
+    const { region, affinityKey: givenKey } = call.routing;
     if (region !== '' && lane.tiers.length > 0 && !lane.tiers.some((tier) => tier.regions.has(region)))
       throw this.#unknownRegion();
     const conversation = this.#conversationOf(call);
+    const seal = conversation === undefined ? undefined : firstSeal(call.body);
     return {
       version: this.#version,
       lane,
       region,
       conversation,
-      key: affinityKey !== '' || this.#options.affinity !== 'off' ? conversation : undefined,
-      only: call.operation === 'messages' ? this.#onlyFor(call.body, lane, region, conversation) : undefined,
+      key: givenKey !== '' || this.#options.affinity !== 'off' ? conversation : undefined,
+      seal,
+      only: seal === undefined ? undefined : (this.#makerOf(seal, lane) ?? homeOf({ lane, region, conversation })),
       cost: estimate.of(call),
       estimate,
     };
   }
 
-  #conversationOf({ operation, routing: { affinityKey }, body }: RoutedCall): number | undefined {
+  #conversationOf({ operation, routing, body, model }: RoutedCall): number | undefined {
     // With one organization there is nothing to choose by it.
     if (operation !== 'messages' || this.#organizations.size < 2) return undefined;
-    return affinityKey === '' ? conversationKey(body) : hash32(affinityKey);
+    return routing.affinityKey === '' ? affinityKey(body, model) : hash32(routing.affinityKey);
   }
 
-  #onlyFor(body: string, lane: Lane, region: string, conversation: number | undefined): Organization | undefined {
-    if (this.#organizations.size < 2) return undefined;
-    const seal = firstSeal(body);
-    if (seal === undefined) return undefined;
-    const maker = this.#organizations.get(this.#makers.get(seal) ?? '');
-    return maker !== undefined && lane.tiers.some((tier) => tier.byOrganization.has(maker))
-      ? maker
-      : homeOf({ lane, region, conversation });
+  #makerOf(seal: string, lane: Lane): Organization | undefined {
+    const maker = this.#organizations.get(this.#options.makers.of(seal) ?? '');
+    return maker !== undefined && lane.tiers.some((tier) => tier.byOrganization.has(maker)) ? maker : undefined;
   }
 
   #wayFor({ operation, model }: RoutedCall): Way {
@@ -186,7 +179,7 @@ export class Router {
   }
 }
 
-/** The organization that a conversation belongs to by its key, whether or not it has room. */
+/** The organization that a call belongs to by its key, whether or not it has room. */
 export function homeOf({
   lane,
   region,

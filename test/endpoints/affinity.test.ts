@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { conversationKey } from '../../src/endpoints/affinity.ts';
+import { affinityKey, conversationKey } from '../../src/endpoints/affinity.ts';
 import { ConsistentHashRing } from '../../src/endpoints/consistent-hash-ring.ts';
 import { firstSeal, seals } from '../../src/endpoints/seals.ts';
 
@@ -24,6 +24,42 @@ test('all turns of a conversation share a key, whatever follows the first messag
 test('conversations that begin differently have different keys', () => {
   const keys = Array.from({ length: 1000 }, (_, index) => conversationKey(body({ role: 'user', content: `${index}` })));
   assert.ok(new Set(keys).size > 995);
+});
+
+test('a breakpoint that moves on with the conversation does not change the key of its first message', () => {
+  const mark = fc.constantFrom(
+    {},
+    { cache_control: { type: 'ephemeral' } },
+    { cache_control: { type: 'ephemeral', ttl: '1h' } },
+  );
+  const texts = fc.array(fc.tuple(fc.oneof(fc.string(), fc.string({ minLength: 900, maxLength: 1100 })), mark, mark), {
+    minLength: 1,
+    maxLength: 4,
+  });
+  fc.assert(
+    fc.property(texts, (blocks) => {
+      const one = blocks.map(([text, mark]) => ({ type: 'text', text, ...mark }));
+      const other = blocks.map(([text, , mark]) => ({ type: 'text', text, ...mark }));
+      const next = { role: 'user', content: 'And then?' };
+      assert.equal(
+        conversationKey(body({ role: 'user', content: one })),
+        conversationKey(body({ role: 'user', content: other }, next)),
+      );
+    }),
+  );
+});
+
+test('calls with the same marked system prompt share a key, those with the same unmarked one do not', () => {
+  const keyOf = (question: string, block: object): number =>
+    affinityKey(
+      JSON.stringify({ messages: [{ role: 'user', content: question }], system: [block] }),
+      'claude-sonnet-5',
+    );
+  const unmarked = { type: 'text', text: 'Be brief.' };
+  const marked = { ...unmarked, cache_control: { type: 'ephemeral' } };
+  const questions = Array.from({ length: 100 }, (_, index) => `question ${index}`);
+  assert.equal(new Set(questions.map((question) => keyOf(question, marked))).size, 1);
+  assert.equal(new Set(questions.map((question) => keyOf(question, unmarked))).size, 100);
 });
 
 test('a member that leaves a ring moves only its own keys', () => {

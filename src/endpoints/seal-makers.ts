@@ -1,0 +1,76 @@
+import { LRUCache } from 'lru-cache';
+import type { Reply, StreamEvent } from '../completion/reply.ts';
+import type { Connection } from './account.ts';
+import type { RoutedCall } from './attempt.ts';
+import { homeOf, type Route } from './router.ts';
+import { seals } from './seals.ts';
+
+/** Sealed values remembered; at most some 20 MB. */
+const KNOWN_SEALS = 100_000;
+
+/**
+ * Which organization made, or could read, a sealed value, as far as this process has seen it. A call's key alone leads its
+ * sealed history home only while the key stays what it was when the answer was made, and while it was made at home: a full
+ * home spills over, and a caller may change from turn to turn what it marks for the upstream's cache.
+ */
+export class SealMakers {
+  readonly #makers = new LRUCache<string, string>({ max: KNOWN_SEALS });
+
+  /** Name of the organization; undefined where it is not known. */
+  of(seal: string): string | undefined {
+    return this.#makers.get(seal);
+  }
+
+  note(seal: string, organization: string): void {
+    if (seal === '' || this.#makers.get(seal) === organization) return;
+    // A slice keeps the text alive that it was cut from, which may be a whole answer; a copy does not.
+    this.#makers.set(Buffer.from(seal).toString(), organization);
+  }
+
+  /** The same way to an organization, whose answers are looked through for what must be remembered. */
+  watch(connection: Connection, organization: string): Connection {
+    return {
+      service: (call: RoutedCall) => {
+        const reply = connection.service(call);
+        const route = call.attempts?.route;
+        return route?.conversation === undefined
+          ? reply
+          : reply.then((answer) => this.#heard(answer, route, organization));
+      },
+      close: () => connection.close(),
+    };
+  }
+
+  #heard(reply: Reply, route: Route, organization: string): Reply {
+    if (route.seal !== undefined) {
+      // The history was taken, and by its first seal all later turns are known.
+      this.note(route.seal, organization);
+      if (homeOf(route)?.name === organization) return reply;
+    }
+    return lookThrough(reply, (json) => {
+      for (const seal of seals(json)) this.note(seal, organization);
+    });
+  }
+}
+
+/** The same answer; `look` is shown each piece of it before anybody else. */
+function lookThrough(reply: Reply, look: (json: string) => void): Reply {
+  if (reply.kind === 'whole') {
+    look(reply.body);
+    return reply;
+  }
+  const source = reply.events[Symbol.asyncIterator]();
+  const events: AsyncIterableIterator<StreamEvent> = {
+    async next() {
+      const result = await source.next();
+      if (result.done !== true) look(result.value.data);
+      return result;
+    },
+    async return() {
+      await source.return?.();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]: () => events,
+  };
+  return { ...reply, events };
+}
