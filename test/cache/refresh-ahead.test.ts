@@ -116,16 +116,19 @@ describe('refresh-ahead', () => {
     { arbitrary: fc.record({ kind: fc.constant('read' as const), key: fc.nat(4) }), weight: 12 },
     { arbitrary: fc.record({ kind: fc.constant('done' as const), key: fc.nat(4), isKept: fc.boolean() }), weight: 3 },
     { arbitrary: fc.record({ kind: fc.constant('pass' as const), milliseconds: fc.nat(TTL / 2) }), weight: 2 },
+    { arbitrary: fc.record({ kind: fc.constant('capacity' as const), isThere: fc.boolean() }), weight: 1 },
   );
 
-  it('never spends more than its budget, and renews no answer again that nobody read since', () => {
+  it('never spends more than its budget or without capacity, and renews no answer again that nobody read since', () => {
     fc.assert(
       fc.property(
         fc.array(step, { maxLength: 400, size: 'max' }),
         fc.constantFrom(0, 0.1, 0.5),
         fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })),
         (steps, budgetRatio, chance) => {
-          const policy = ahead({ budgetRatio, random: () => chance.next().value ?? 0 });
+          let hasCapacity = true;
+          const random = (): number => chance.next().value ?? 0;
+          const policy = ahead({ budgetRatio, random, hasCapacity: () => hasCapacity });
           const lives = new Map<number, { answer: CachedAnswer; filledAt: number; hits: number }>();
           const underWay = new Set<number>();
           /** Renewals in a row that nobody read. */
@@ -135,6 +138,7 @@ describe('refresh-ahead', () => {
           let renewals = 0;
           for (const each of steps) {
             if (each.kind === 'pass') now += each.milliseconds;
+            if (each.kind === 'capacity') hasCapacity = each.isThere;
             if (each.kind === 'done' && underWay.delete(each.key)) {
               policy.done(String(each.key));
               if (each.isKept) lives.set(each.key, { answer: answer(), filledAt: now, hits: 0 });
@@ -151,6 +155,7 @@ describe('refresh-ahead', () => {
             const age = now - known.filledAt;
             const found = { answer: known.answer, age, ttl: TTL, hits: known.hits };
             if (!policy.begin(String(each.key), found)) continue;
+            assert.ok(hasCapacity);
             assert.ok(!underWay.has(each.key), 'one flight a key');
             assert.ok(known.hits >= 3 && age >= 0.8 * TTL);
             assert.ok((unread.get(each.key) ?? 0) < 2, 'given up after two');
