@@ -64,7 +64,7 @@ test('a pushback fits the 32 bits that clients read', () => {
 
 test('quotas say whose they are, and always when to come back', () => {
   const { details } = statusOf('QUOTA_EXCEEDED', {}, 'The tenant has spent its quota.');
-  assert.deepEqual(details['QuotaFailure'], {
+  assert.partialDeepStrictEqual(details['QuotaFailure'], {
     violations: [{ subject: 'tenant:search', description: 'The tenant has spent its quota.' }],
   });
   assert.ok(details['RetryInfo']);
