@@ -1,6 +1,7 @@
 /** Answers given again, as callers of the whole relay see it. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { inspect } from 'node:util';
 import Anthropic from '@anthropic-ai/sdk';
 import { status } from '@grpc/grpc-js';
 import { priceOf } from '../../src/completion/price.ts';
@@ -22,6 +23,7 @@ before(async () => {
     tenant('typist', { cache: { mode: 'similar', min_similarity: 0.8 } }),
     tenant('hasty', { cache: { ttl: '1s' } }),
     tenant('none', { cache: { mode: 'off' } }),
+    tenant('strict', { cache: { mode: 'similar', min_similarity: 0.999 } }),
   ];
   relay = await startCached({ tenants });
 });
@@ -96,7 +98,7 @@ describe('a cached answer', () => {
       const request = ask(newText(), undefined, more);
       const answer = await complete(request);
       const events = await stream(request);
-      assert.equal(statusOf(events[0]), STATUS.hit);
+      assert.deepEqual([statusOf(events[0]), statusOf(events.at(-1))], [STATUS.hit, STATUS.hit]);
       const message = canonical(jsonOf('Message', answer['message'] as Fields));
       assert.equal(await bySdk(events), message);
       assert.deepEqual(events.at(-1)?.event, 'message_stop');
@@ -192,6 +194,26 @@ describe('a cached answer', () => {
   });
 });
 
+describe('a policy that makes no sense', () => {
+  const policies: readonly (readonly [field: string, policy: object])[] = [
+    ['relay.cache.ttl', { ttl: { seconds: 0 } }],
+    ['relay.cache.ttl', { ttl: { seconds: -1 } }],
+    ['relay.cache.min_similarity', { min_similarity: 0.49 }],
+    ['relay.cache.min_similarity', { min_similarity: 1.01 }],
+    ['relay.cache.min_similarity', { min_similarity: -0.9 }],
+    ['relay.cache.min_similarity', { min_similarity: Number.NaN }],
+  ];
+  for (const [field, policy] of policies) {
+    it(`is refused: ${inspect(policy)}`, async () => {
+      const before = relay.asked();
+      const { error } = await relay.client.ask('Complete', ask(newText(), policy), as('plain'));
+      assert.equal(error?.code, status.INVALID_ARGUMENT);
+      assert.ok(error.details.includes(field), error.details);
+      assert.equal(relay.asked(), before);
+    });
+  }
+});
+
 describe('a similar request', () => {
   const similar = { mode: 'CACHE_MODE_SIMILAR' };
 
@@ -234,5 +256,13 @@ describe('a similar request', () => {
     await complete(ask('Please summarise the history of Rome', similar));
     const strict = ask('Please summarise the histroy of Rome', { ...similar, min_similarity: 0.999 });
     assert.equal(statusOf(await complete(strict)), STATUS.miss);
+  });
+
+  it('must be as similar as its tenant says, where its call says nothing', async () => {
+    await complete(ask('Please summarise the history of Athens'), 'strict');
+    const mistyped = 'Please summarise the histroy of Athens';
+    const lenient = ask(mistyped, { ...similar, min_similarity: 0.5 });
+    assert.equal(statusOf(await complete(lenient, 'strict')), STATUS.similar);
+    assert.equal(statusOf(await complete(ask(mistyped), 'strict')), STATUS.miss);
   });
 });
