@@ -29,7 +29,7 @@ export const routingSettings = z.strictObject({
   affinity: choice(['prompt_prefix', 'off'])
     .prefault('prompt_prefix')
     .describe(
-      'Keeps the calls of a conversation (those with the same first message) on one organization, where its prompt cache is; or off.',
+      'Keeps calls on one organization, where their prompt is cached: those with the same tools and system prompt where these carry cache_control, else those of one conversation (with the same first message); or off.',
     ),
   hedge_after: hedgeAfter
     .prefault('off')
