@@ -13,8 +13,8 @@ const SYSTEM = '"system"';
 const SAMPLE = 16_384;
 
 /**
- * Where finding tools and system prompt takes more steps, they count as unmarked: a bound for hostile bodies. A step is a
- * string, however long, or a character between strings; tools take some 300 in each kilobyte.
+ * After so many steps what was not found counts as absent: a bound for hostile bodies, and for histories without a system
+ * prompt. A step is a string, however long, or a character between strings; tools take some 200 in each kilobyte.
  */
 const MOST_STEPS = 200_000;
 
@@ -92,7 +92,7 @@ function toolsAndSystem(body: string): { tools?: List; system?: List } {
       default:
     }
   }
-  return tools === undefined || at >= 0 ? {} : { tools };
+  return tools === undefined ? {} : { tools };
 }
 
 /** Depths: between the braces of the request, the brackets of a list in it, the braces of an item in that. */

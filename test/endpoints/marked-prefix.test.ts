@@ -168,6 +168,11 @@ test('requests are read as the codec writes them, with what it writes as it came
   assert.ok(markedPrefixKey(other, MODEL) !== undefined);
 });
 
+test('marked tools keep their key however long the history grows', () => {
+  const history = [{ role: 'user', content: [{ type: 'tool_use', input: Array.from({ length: 200_000 }, () => 1) }] }];
+  assert.equal(keyOf({ tools: TOOLS, messages: history }), keyOf({ tools: TOOLS }));
+});
+
 test('bodies that are no requests, and hostile ones, have no key', () => {
   for (const json of [
     '',
