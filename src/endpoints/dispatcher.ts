@@ -1,15 +1,13 @@
 import type { Alarm } from './alarm.ts';
 import type { RoutedCall } from './attempt.ts';
-import type { Clock } from './clock.ts';
 import type { EndpointEvents } from './events.ts';
 import type { Lane, Slot, Tier } from './lane.ts';
-import { Lease, type LeaseSurroundings } from './lease.ts';
+import { Lease } from './lease.ts';
 import type { Organization } from './organization.ts';
-import type { Overloads } from './overloads.ts';
 import type { Pacer } from './pacer.ts';
+import { Placement, type PlacementOptions } from './placement.ts';
 import { draining, nothingAlive, nowhereElse, outOfTime, tooBusy } from './refusals.ts';
 import type { Route, Router } from './router.ts';
-import type { Choice, Selection, Wish } from './selection.ts';
 import { groupOf, Waiter } from './waiter.ts';
 import { type Priority, WaitingRoom } from './waiting-room.ts';
 
@@ -19,25 +17,19 @@ export interface QueueOptions {
   readonly maxWaitMs: number;
 }
 
-export interface DispatcherOptions {
-  readonly clock: Clock;
+export interface DispatcherOptions extends PlacementOptions {
   readonly alarm: Alarm;
   readonly events: EndpointEvents;
   readonly router: Router;
-  readonly selection: Selection;
-  readonly overloads: Overloads;
   readonly queue: QueueOptions;
-  readonly lease: LeaseSurroundings;
 }
-
-/** Until when a region is out of the question for a call; 0 where it is not. */
-type Until = (region: string) => number;
 
 const NOTHING: ReadonlySet<string> = new Set();
 
 /** Gives each call an endpoint: at once where one is free, else when its turn comes, within its deadline. */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
+  readonly #placement: Placement;
   readonly #room: WaitingRoom<Waiter>;
   #stirred = false;
   #serving = false;
@@ -45,6 +37,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.#placement = new Placement(options);
     this.#room = new WaitingRoom(options.queue.maxLength);
   }
 
@@ -63,16 +56,13 @@ export class Dispatcher {
     const route = this.#options.router.route(call);
     if (call.elsewhereOnly === true) return this.#acquireElsewhere(call, route);
     // Whoever comes while others wait must not overtake them.
-    const placed = this.#room.length === 0 ? this.#place(call, route, 0) : [];
+    const placed = this.#room.length === 0 ? this.#placement.place(call, route, 0) : [];
     return placed instanceof Lease ? placed : this.#wait(call, route, placed);
   }
 
   /** Whether an endpoint that the call has not been sent to could take it now. */
   elsewhere(call: RoutedCall): boolean {
-    const { router, selection, overloads } = this.#options;
-    const route = router.route(call);
-    const wish = this.#wish(call, route, true, (region) => overloads.until(region, call.model));
-    return selection.choose(route.lane, wish) !== undefined;
+    return this.#placement.isFreeElsewhere(call, this.#options.router.route(call));
   }
 
   /** Serves those who wait, as far as capacity goes. To be called whenever there may be more of it. */
@@ -111,7 +101,7 @@ export class Dispatcher {
   }
 
   #acquireElsewhere(call: RoutedCall, route: Route): Lease {
-    const placed = this.#place(call, route, 0);
+    const placed = this.#placement.place(call, route, 0);
     if (placed instanceof Lease) return placed;
     for (const pacer of placed) pacer.forgetMisfit();
     throw nowhereElse();
@@ -175,7 +165,7 @@ export class Dispatcher {
     const { router, clock, events } = this.#options;
     const route = router.route(waiter.call);
     const waited = clock.now() - waiter.since;
-    const placed = this.#place(waiter.call, route, waited);
+    const placed = this.#placement.place(waiter.call, route, waited);
     if (placed instanceof Lease) {
       this.#room.serve(waiter);
       this.#left(waiter);
@@ -188,59 +178,6 @@ export class Dispatcher {
     this.#leave(waiter);
     waiter.reject(nothingAlive(route));
     return true;
-  }
-
-  /** A lease, or the pacers that had no room for the call and now keep what they have for it. */
-  #place(call: RoutedCall, route: Route, queued: number): Lease | Pacer[] {
-    const { overloads } = this.#options;
-    const misfits: Pacer[] = [];
-    const placed =
-      this.#tryBoth(call, route, queued, (region) => overloads.until(region, call.model), misfits) ??
-      (overloads.touches(call.model) && call.elsewhereOnly !== true
-        ? this.#tryBoth(call, route, queued, (region) => overloads.heldUntil(region, call.model), misfits)
-        : undefined);
-    if (placed === undefined) return misfits;
-    for (const pacer of misfits) pacer.forgetMisfit();
-    return placed;
-  }
-
-  /** First where the call has not been, then where it has. */
-  #tryBoth(call: RoutedCall, route: Route, queued: number, until: Until, misfits: Pacer[]): Lease | undefined {
-    return (
-      this.#tryPlaces(call, route, queued, this.#wish(call, route, true, until), misfits) ??
-      (call.elsewhereOnly === true || this.#untried(call)
-        ? undefined
-        : this.#tryPlaces(call, route, queued, this.#wish(call, route, false, until), misfits))
-    );
-  }
-
-  #untried(call: RoutedCall): boolean {
-    return call.attempts === undefined || call.attempts.tried.length === 0;
-  }
-
-  #tryPlaces(call: RoutedCall, route: Route, queued: number, wish: Wish, misfits: Pacer[]): Lease | undefined {
-    const { selection, clock, lease } = this.#options;
-    for (;;) {
-      const choice: Choice | undefined = selection.choose(route.lane, wish);
-      if (choice === undefined) return undefined;
-      const { pacer } = choice.slot;
-      const reservation = pacer.reserve(route.cost, clock.now());
-      if (reservation !== undefined)
-        return new Lease(call, route, choice.endpoint, { pacer, reservation }, queued, lease);
-      misfits.push(pacer);
-    }
-  }
-
-  #wish(call: RoutedCall, route: Route, elsewhere: boolean, until: Until): Wish {
-    const { overloads } = this.#options;
-    return {
-      region: route.region,
-      only: route.only,
-      key: route.key,
-      avoid: elsewhere ? (call.attempts?.tried ?? []) : [],
-      overloaded: overloads.touches(call.model) ? (region) => until(region) > 0 : undefined,
-      stream: call.wantsStream,
-    };
   }
 
   #outwaited(waiter: Waiter): void {
