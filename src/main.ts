@@ -54,6 +54,7 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
   const shared = await openSharedState(config.redis, log);
   const access = openAccess(config.tenants, shared);
   const telemetry = openTelemetry(config, access.directory, log);
+  shared.watch(telemetry.metrics);
   const upstreams = await openUpstreams(config, telemetry, version);
   const { pool } = upstreams;
   const budget = new RetryBudget(config.upstream.retry.budgetRatio, systemClock);

@@ -4,7 +4,7 @@ import { type RedisCommands, RedisTier } from '../cache/redis-tier.ts';
 import { RefreshAhead } from '../cache/refresh-ahead.ts';
 import type { Call } from '../completion/call.ts';
 import { RelayError } from '../completion/errors.ts';
-import { JsonSyntaxError, members } from '../completion/json.ts';
+import { JsonSyntaxError, members, stringMember } from '../completion/json.ts';
 import type { Layer, Service } from '../completion/service.ts';
 import { startTrace } from '../completion/trace.ts';
 import { readUsage, type Usage } from '../completion/usage.ts';
@@ -84,7 +84,11 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
 
   function store(call: Call, { mode, ttlMs = settings.ttlMs }: ReusePlan, answer: Keepable): void {
     const key = call.digest();
-    if (!cache.keep(key, requestOf(call), { ...answer, age: 0 }, ttlMs)) return;
+    if (!cache.keep(key, requestOf(call), { ...answer, age: 0 }, ttlMs)) {
+      // An older answer would be fetched from there again.
+      void tier?.delete(key);
+      return;
+    }
     tier?.set(key, { body: answer.body, storedAtMs: clock.wallNow(), ttlMs }, ttlMs);
     if (mode !== 'similar' && !(mode === 'refresh' && defaultsFor(call).mode === 'similar')) return;
     const turn = turnOf(call);
@@ -141,7 +145,10 @@ function openTier(redis: RedisCommands, { metrics }: ReuseParts['telemetry'], cl
 /** What an answer used; undefined where the text is no answer, whoever put it into Redis. */
 function usageOf(body: string): Usage | undefined {
   try {
-    return readUsage(JSON.parse(members(body).get('usage') ?? 'null'));
+    const message = members(body);
+    if (stringMember(message, 'type') !== 'message' || message.get('content')?.startsWith('[') !== true)
+      return undefined;
+    return readUsage(JSON.parse(message.get('usage') ?? 'null'));
   } catch (thrown) {
     if (thrown instanceof JsonSyntaxError) return undefined;
     throw thrown;

@@ -128,7 +128,17 @@ describe('replicas that share a Redis', () => {
 
   it('miss where Redis holds what is no answer', async () => {
     const stored = (body: string) => encodeStored({ body, storedAtMs: Date.now(), ttlMs: 60_000 }, 2 ** 20);
-    const junk = ['', 'junk', Buffer.alloc(64), stored('no JSON'), stored('[]'), stored('"text"')];
+    const junk = [
+      '',
+      'junk',
+      Buffer.alloc(64),
+      stored('no JSON'),
+      stored('[]'),
+      stored('"text"'),
+      stored('{}'),
+      stored('{"type":"message"}'),
+      stored('{"type":"error","content":[]}'),
+    ];
     for (const bytes of junk) {
       const request = newRequest();
       const { answer, key } = await shared(request);
@@ -168,8 +178,10 @@ describe('replicas that share a Redis', () => {
     for (const answer of await Promise.all([...underWay, ...later])) {
       assert.equal(statusOf(answer), 'CACHE_STATUS_MISS');
     }
+    assert.equal(await one.metric('claude_relay_redis_degraded'), 1);
     for (const request of requests) assert.equal(statusOf(await complete(one, request)), 'CACHE_STATUS_HIT');
     await server.restart();
     await recovered();
+    assert.equal(await one.metric('claude_relay_redis_degraded'), 0);
   });
 });

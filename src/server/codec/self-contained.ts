@@ -1,5 +1,7 @@
 /** Tools that the API runs itself: what they find is no function of the request (messages-api 1.6, "Runs"). */
 const SERVER_TOOL = /"type"\s*:\s*"(?:web_search|web_fetch|code_execution|tool_search_tool|advisor|mcp_toolset)/;
+/** Tools may also come with a message, in whatever way they run (messages-api 1.3, `tool_addition`). */
+const TOOLS_IN_MESSAGES = /"type"\s*:\s*"tool_addition"/;
 /** Members of requests that name state which the upstream keeps; and tools, in a shape that the proto does not know. */
 const UPSTREAM_STATE = /"(?:mcp_servers|thread|container|fallback_credit_token|context_management|tools)"\s*:/;
 const ASCII_ESCAPE = /\\u00([0-7][0-9a-f])/gi;
@@ -10,6 +12,7 @@ const ASCII_ESCAPE = /\\u00([0-7][0-9a-f])/gi;
  */
 export function isSelfContained(text: (field: string) => string | undefined): boolean {
   if (text('container') !== undefined || SERVER_TOOL.test(spelledOut(text('tools')))) return false;
+  if (TOOLS_IN_MESSAGES.test(spelledOut(text('messages')))) return false;
   return !UPSTREAM_STATE.test(spelledOut(text('extra')));
 }
 

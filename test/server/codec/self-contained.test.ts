@@ -22,6 +22,14 @@ describe('an answer follows from the request alone', () => {
       assert.ok(!isSelfContained({ tools: [{ other: { text: `{"name":"n" , "typ\\u0065" : "${type}"}` } }] }), type);
     }
     assert.ok(!isSelfContained({ extra: { text: '{"tools":"all"}' } }));
+    for (const type of ['tool_addition', 'tool\\u005faddition']) {
+      const addition = `{"type":"${type}","tool":{"type":"tool_definition","definition":{"type":"web_search_20260318"}}}`;
+      const messages = [...SMALL.messages, { role: 'system', content: [{ other: { text: addition } }] }];
+      assert.ok(!isSelfContained({ messages }), type);
+    }
+    assert.ok(
+      isSelfContained({ messages: [{ role: 'user', content: [{ text: { text: '{"type":"tool_addition"}' } }] }] }),
+    );
   });
 
   it('but not where it names state that the upstream keeps', () => {
