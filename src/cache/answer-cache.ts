@@ -108,7 +108,8 @@ export class AnswerCache {
    * @returns whether it was kept
    */
   keep(key: string, request: string, answer: NewAnswer, ttl: number): boolean {
-    const present = this.cache.peek(key);
+    // Where there are no requests to tell apart, a key stands for the same one always.
+    const present = request === '' ? undefined : this.cache.peek(key);
     if (present !== undefined && present.request !== request) this.options.left(key);
     const size = Buffer.byteLength(answer.body);
     if (size > this.largest) {

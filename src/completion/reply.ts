@@ -23,8 +23,11 @@ export interface Settlement {
 }
 
 interface ReplyBase {
-  /** Resolves once and never rejects, when the answer was delivered, failed or was abandoned, read or unread. */
-  readonly settled: Promise<Settlement>;
+  /**
+   * How the answer ended: delivered, failed or abandoned, read or unread. A promise, which never rejects, only where that
+   * is not known yet: most answers are here as a whole, and every promise would be paid for by every call.
+   */
+  readonly settled: Settlement | Promise<Settlement>;
   /** Absent where no upstream was asked (a cached answer). */
   readonly head?: ResponseHead;
 }
@@ -47,3 +50,9 @@ export interface StreamReply extends ReplyBase {
 }
 
 export type Reply = WholeReply | StreamReply;
+
+/** Tells how a reply ended: at once where that is known. */
+export function whenSettled({ settled }: Reply, listener: (settlement: Settlement) => void): void {
+  if (settled instanceof Promise) void settled.then(listener);
+  else listener(settled);
+}

@@ -1,3 +1,5 @@
+import { asRelayError } from '../completion/errors.ts';
+import type { Reply } from '../completion/reply.ts';
 import type { Alarm } from './alarm.ts';
 import type { RoutedCall } from './attempt.ts';
 import type { EndpointEvents } from './events.ts';
@@ -8,7 +10,7 @@ import type { Pacer } from './pacer.ts';
 import { Placement, type PlacementOptions } from './placement.ts';
 import { draining, nothingAlive, nowhereElse, outOfTime, tooBusy } from './refusals.ts';
 import type { Route, Router } from './router.ts';
-import { groupOf, Waiter } from './waiter.ts';
+import { groupOf, type Send, Waiter } from './waiter.ts';
 import { type Priority, WaitingRoom } from './waiting-room.ts';
 
 export interface QueueOptions {
@@ -46,18 +48,23 @@ export class Dispatcher {
   }
 
   /**
-   * Rejects with RATE_LIMITED when the call cannot be served in time or the queue is full, UPSTREAM_UNAVAILABLE or
-   * UPSTREAM_CREDENTIALS when nothing that could serve it is alive, INVALID_REQUEST or NOT_FOUND when nothing ever could,
-   * and with the signal's reason when it aborts.
+   * Sends a call with a lease as soon as there is one: in the turn of the event loop in which it is given, so that nothing
+   * is set aside in between. Rejects with what `send` does; with RATE_LIMITED when the call cannot be served in time or
+   * the queue is full, UPSTREAM_UNAVAILABLE or UPSTREAM_CREDENTIALS when nothing that could serve it is alive,
+   * INVALID_REQUEST or NOT_FOUND when nothing ever could, and with the signal's reason when it aborts.
    */
-  async acquire(call: RoutedCall): Promise<Lease> {
-    if (this.#closed) throw draining();
-    call.signal.throwIfAborted();
-    const route = this.#options.router.route(call);
-    if (call.elsewhereOnly === true) return this.#acquireElsewhere(call, route);
-    // Whoever comes while others wait must not overtake them.
-    const placed = this.#room.length === 0 ? this.#placement.place(call, route, 0) : [];
-    return placed instanceof Lease ? placed : this.#wait(call, route, placed);
+  serve(call: RoutedCall, send: Send): Promise<Reply> {
+    try {
+      if (this.#closed) throw draining();
+      call.signal.throwIfAborted();
+      const route = this.#options.router.route(call);
+      if (call.elsewhereOnly === true) return send(this.#placeElsewhere(call, route));
+      // Whoever comes while others wait must not overtake them.
+      const placed = this.#room.length === 0 ? this.#placement.place(call, route, 0) : [];
+      return placed instanceof Lease ? send(placed) : this.#wait(call, route, placed, send);
+    } catch (thrown) {
+      return Promise.reject(asRelayError(thrown));
+    }
   }
 
   /** Whether an endpoint that the call has not been sent to could take it now. */
@@ -100,14 +107,14 @@ export class Dispatcher {
     }
   }
 
-  #acquireElsewhere(call: RoutedCall, route: Route): Lease {
+  #placeElsewhere(call: RoutedCall, route: Route): Lease {
     const placed = this.#placement.place(call, route, 0);
     if (placed instanceof Lease) return placed;
     for (const pacer of placed) pacer.forgetMisfit();
     throw nowhereElse();
   }
 
-  #wait(call: RoutedCall, route: Route, keptBy: readonly Pacer[]): Promise<Lease> {
+  #wait(call: RoutedCall, route: Route, keptBy: readonly Pacer[], send: Send): Promise<Reply> {
     const { clock, alarm, queue } = this.#options;
     const now = clock.now();
     const patience = Math.min(call.deadline, now + queue.maxWaitMs);
@@ -116,7 +123,7 @@ export class Dispatcher {
       for (const pacer of keptBy) pacer.forgetMisfit();
       throw refusal;
     }
-    const waiter = new Waiter(call, route, now, keptBy, (gone) => {
+    const waiter = new Waiter(call, route, now, keptBy, send, (gone) => {
       this.#leave(gone);
       gone.reject(gone.call.signal.reason);
       this.stir();
@@ -129,7 +136,7 @@ export class Dispatcher {
     }
     this.#tellLength(waiter.priority);
     this.stir();
-    return waiter.lease;
+    return waiter.reply;
   }
 
   /** Why waiting is no use, if it is not. */
@@ -170,7 +177,7 @@ export class Dispatcher {
       this.#room.serve(waiter);
       this.#left(waiter);
       events.queueWaited(waiter.priority, waited);
-      waiter.resolve(placed);
+      waiter.serve(placed);
       return true;
     }
     waiter.keptBy = [...new Set([...waiter.keptBy, ...placed])];

@@ -11,7 +11,7 @@ import { type Amounts, amounts } from './limit-set.ts';
 import type { Overloads } from './overloads.ts';
 import type { Pacer, Reservation } from './pacer.ts';
 import { readRateLimits } from './rate-limit-headers.ts';
-import { homeOf, type Route } from './router.ts';
+import type { Route } from './router.ts';
 import type { Suspects } from './suspects.ts';
 
 /** What a lease needs of the pool that gave it. */
@@ -22,8 +22,6 @@ export interface LeaseSurroundings {
   readonly suspects: Suspects;
   /** Called when the lease ended and its permits are free. */
   readonly freed: (endpoint: Endpoint) => void;
-  /** Remembers that a sealed value was made away from the conversation's home. */
-  readonly madeAway: (seal: string, endpoint: Endpoint) => void;
 }
 
 /** What one call holds at an endpoint. */
@@ -78,16 +76,6 @@ export class Lease {
 
   get service(): Service {
     return this.endpoint.connection.service;
-  }
-
-  /** Whether sealed values of the answer must be noted: the next turn would look for their maker at its home. */
-  get isAway(): boolean {
-    const home = homeOf(this.#route);
-    return home !== undefined && home !== this.endpoint.organization;
-  }
-
-  noteSeal(seal: string): void {
-    this.#surroundings.madeAway(seal, this.endpoint);
   }
 
   /** The answer has opened: whole, or with its first content. */

@@ -1,3 +1,4 @@
+import type { Reply } from '../completion/reply.ts';
 import type { AccountOptions, Connection, RegionOptions } from './account.ts';
 import { Alarm } from './alarm.ts';
 import type { RoutedCall } from './attempt.ts';
@@ -5,7 +6,6 @@ import { Breaker, type BreakerOptions, type BreakerState } from './breaker.ts';
 import type { Clock } from './clock.ts';
 import { Dispatcher, type QueueOptions } from './dispatcher.ts';
 import type { EndpointEvents } from './events.ts';
-import type { Lease } from './lease.ts';
 import type { LimitState } from './limit-set.ts';
 import { LoadTable } from './load-table.ts';
 import { Overloads } from './overloads.ts';
@@ -16,6 +16,7 @@ import { SealMakers } from './seal-makers.ts';
 import { Selection, type Strategy } from './selection.ts';
 import { Suspects } from './suspects.ts';
 import { Suspension } from './suspension.ts';
+import type { Send } from './waiter.ts';
 import type { Priority } from './waiting-room.ts';
 
 export interface PoolOptions<A extends AccountOptions> {
@@ -107,7 +108,6 @@ export class Pool<A extends AccountOptions> {
           this.#roster.freed(endpoint);
           this.#dispatcher.stir();
         },
-        madeAway: (seal, endpoint) => this.#makers.note(seal, endpoint.organization.name),
       },
     });
     this.#roster = this.#newRoster();
@@ -115,9 +115,9 @@ export class Pool<A extends AccountOptions> {
     void this.#replace(options.accounts);
   }
 
-  /** Gives a call its endpoint; see `Dispatcher.acquire` for what it rejects with. */
-  acquire(call: RoutedCall): Promise<Lease> {
-    return this.#dispatcher.acquire(call);
+  /** Sends a call to the endpoint that it gets; see `Dispatcher.serve` for what it rejects with. */
+  serve(call: RoutedCall, send: Send): Promise<Reply> {
+    return this.#dispatcher.serve(call, send);
   }
 
   /** Whether an endpoint that the call has not been sent to could take it now. */
@@ -211,8 +211,9 @@ export class Pool<A extends AccountOptions> {
       connect: (account, region) => this.#makers.watch(connect(account, region), account.organization),
       breaker: (account, region, changed) =>
         new Breaker(breaker, clock, (state) => {
-          changed();
+          // Told before calls that wait are sent because of it.
           events.breakerChanged(account, region, state);
+          changed();
         }),
       accountSuspension: (changed) => new Suspension({ clock, alarm, ...ACCOUNT_OUT, changed }),
       organizationSuspension: (changed) => new Suspension({ clock, alarm, ...ORGANIZATION_OUT, changed }),

@@ -3,9 +3,10 @@ import { requireModel, requireRegion } from '../access/permissions.ts';
 import { NOTHING_USED, type Quotas } from '../access/quota.ts';
 import type { Tenant } from '../access/tenant.ts';
 import type { Call } from '../completion/call.ts';
-import { RelayError } from '../completion/errors.ts';
+import { asRelayError, RelayError } from '../completion/errors.ts';
 import type { PriceBook } from '../completion/price.ts';
-import type { Layer } from '../completion/service.ts';
+import { type Reply, whenSettled } from '../completion/reply.ts';
+import type { Layer, Service } from '../completion/service.ts';
 
 export interface AdmitOptions {
   readonly tenants: { readonly get: (name: string) => Tenant | undefined };
@@ -26,20 +27,30 @@ export interface AdmitOptions {
  * Throws PERMISSION_DENIED, QUOTA_EXCEEDED and BUDGET_EXCEEDED; UNAUTHENTICATED where the tenant is gone meanwhile.
  */
 export function admit({ tenants, quotas, prices, now, report }: AdmitOptions): Layer {
-  return (next) => async (call) => {
-    const tenant = tenants.get(call.tenant);
-    if (tenant === undefined) throw new RelayError('UNAUTHENTICATED', 'The tenant of this call is not configured now.');
-    const admitted = permitted(tenant, call);
-    if (!isLimited(tenant)) return next(admitted);
+  async function reserved(next: Service, tenant: Tenant, call: Call): Promise<Reply> {
     const bill = isBilled(tenant, call) ? new Bill(call, prices, now) : undefined;
     const reservation = await quotas.reserve(tenant, bill?.expected() ?? NOTHING_USED);
     try {
-      const reply = await next(admitted);
-      reply.settled.then((settlement) => reservation.settle(bill?.settled(settlement) ?? NOTHING_USED)).catch(report);
+      const reply = await next(call);
+      whenSettled(reply, (settlement) => {
+        reservation.settle(bill?.settled(settlement) ?? NOTHING_USED).catch(report);
+      });
       return bill?.watch(reply) ?? reply;
     } catch (thrown) {
       reservation.settle(bill?.failed(thrown) ?? NOTHING_USED).catch(report);
       throw thrown;
+    }
+  }
+
+  return (next) => (call) => {
+    try {
+      const tenant = tenants.get(call.tenant);
+      if (tenant === undefined)
+        throw new RelayError('UNAUTHENTICATED', 'The tenant of this call is not configured now.');
+      const admitted = permitted(tenant, call);
+      return isLimited(tenant) ? reserved(next, tenant, admitted) : next(admitted);
+    } catch (thrown) {
+      return Promise.reject(asRelayError(thrown));
     }
   };
 }

@@ -1,13 +1,13 @@
 import { asRelayError } from '../completion/errors.ts';
-import type { Reply, StreamEvent } from '../completion/reply.ts';
+import { type Reply, whenSettled } from '../completion/reply.ts';
 import type { Layer, Service } from '../completion/service.ts';
 import { newAttempts, type RoutedCall } from '../endpoints/attempt.ts';
 import type { Lease } from '../endpoints/lease.ts';
-import { seals } from '../endpoints/seals.ts';
+import type { Send } from '../endpoints/waiter.ts';
 
 /** The part of a pool that balancing uses. */
 export interface Capacity {
-  acquire(call: RoutedCall): Promise<Lease>;
+  serve(call: RoutedCall, send: Send): Promise<Reply>;
 }
 
 /**
@@ -17,53 +17,31 @@ export interface Capacity {
  *   of a stream is judged as the endpoint's failure and not as an answer
  */
 export function balance(capacity: Capacity, gate: Layer): Service {
-  return async (call: RoutedCall) => {
-    const attempts = call.attempts ?? newAttempts();
-    const routed = attempts === call.attempts ? call : { ...call, attempts };
-    const lease = await capacity.acquire(routed);
-    note(routed, attempts.tried.length, lease);
-    let reply: Reply;
-    try {
-      reply = await gate(lease.service)(routed);
-    } catch (thrown) {
-      const error = asRelayError(thrown);
-      lease.failed(error);
-      throw error;
-    }
-    lease.opened(reply.head);
-    void reply.settled.then((settlement) => lease.settled(settlement));
-    return lease.isAway ? watched(reply, lease) : reply;
+  function send(call: RoutedCall, lease: Lease): Promise<Reply> {
+    note(call, lease);
+    return gate(lease.service)(call).then(
+      (reply) => {
+        lease.opened(reply.head);
+        whenSettled(reply, (settlement) => lease.settled(settlement));
+        return reply;
+      },
+      (thrown: unknown) => {
+        const error = asRelayError(thrown);
+        lease.failed(error);
+        throw error;
+      },
+    );
+  }
+
+  return (call: RoutedCall) => {
+    const routed = call.attempts === undefined ? { ...call, attempts: newAttempts() } : call;
+    return capacity.serve(routed, (lease) => send(routed, lease));
   };
 }
 
-function note({ trace }: RoutedCall, attempts: number, { endpoint, queued }: Lease): void {
-  trace.attempts = attempts;
+function note({ trace, attempts }: RoutedCall, { endpoint, queued }: Lease): void {
+  trace.attempts = attempts?.tried.length ?? 0;
   trace.account = endpoint.account.name;
   trace.region = endpoint.region.name;
   trace.queued += queued;
-}
-
-/** Notes the sealed values of an answer that was made away from its conversation's home, where the next turn must find them. */
-function watched(reply: Reply, lease: Lease): Reply {
-  const look = (json: string) => {
-    for (const seal of seals(json)) lease.noteSeal(seal);
-  };
-  if (reply.kind === 'whole') {
-    look(reply.body);
-    return reply;
-  }
-  const source = reply.events[Symbol.asyncIterator]();
-  const events: AsyncIterableIterator<StreamEvent> = {
-    async next() {
-      const result = await source.next();
-      if (result.done !== true) look(result.value.data);
-      return result;
-    },
-    async return() {
-      await source.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]: () => events,
-  };
-  return { ...reply, events };
 }

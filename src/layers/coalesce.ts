@@ -1,6 +1,6 @@
 import type { Call } from '../completion/call.ts';
 import { RelayError } from '../completion/errors.ts';
-import type { Reply, Settlement } from '../completion/reply.ts';
+import { type Reply, type Settlement, whenSettled } from '../completion/reply.ts';
 import type { Layer, Service } from '../completion/service.ts';
 import { type HistoryBudget, SharedStream } from '../completion/shared-stream.ts';
 import type { RelayInfoTrace } from '../completion/trace.ts';
@@ -104,7 +104,7 @@ class Flight {
       this.land();
     } else {
       this.shared = new SharedStream(reply.events, this.history);
-      void reply.settled.then(() => this.land());
+      whenSettled(reply, () => this.land());
     }
     for (const caller of this.callers) {
       caller.call.signal.removeEventListener('abort', caller);
@@ -147,7 +147,7 @@ class Flight {
   private async settled(
     call: Call,
     read: Promise<Settlement>,
-    flown: Promise<Settlement>,
+    flown: Settlement | Promise<Settlement>,
     isFirst: boolean,
   ): Promise<Settlement> {
     const reading = await read;

@@ -18,17 +18,20 @@ export interface GateOptions {
  * nothing before the end, wherever the answer came from: for him a stream is held until it is whole.
  */
 export function gate(options: GateOptions): Layer {
-  return (next) => async (call) => {
-    const reply = await next(call);
-    if (reply.kind === 'whole') return reply;
-    if (!call.wantsStream) return wholeOf(reply);
-    const held = new HeldEvents(reply.events[Symbol.asyncIterator]());
-    if (await held.fill(options)) return { ...reply, events: held } satisfies Reply;
-    // The upstream saw an end, so that nothing but this layer knows the answer to be none.
-    throw new RelayError('STREAM_INTERRUPTED', 'The upstream ended its answer before any content. Retry.', {
-      ...(reply.head !== undefined && { head: reply.head }),
+  return (next) => (call) =>
+    next(call).then((reply) => {
+      if (reply.kind === 'whole') return reply;
+      return call.wantsStream ? opened(reply, options) : wholeOf(reply);
     });
-  };
+}
+
+async function opened(reply: StreamReply, options: GateOptions): Promise<Reply> {
+  const held = new HeldEvents(reply.events[Symbol.asyncIterator]());
+  if (await held.fill(options)) return { ...reply, events: held };
+  // The upstream saw an end, so that nothing but this layer knows the answer to be none.
+  throw new RelayError('STREAM_INTERRUPTED', 'The upstream ended its answer before any content. Retry.', {
+    ...(reply.head !== undefined && { head: reply.head }),
+  });
 }
 
 async function wholeOf({ events, settled, head }: StreamReply): Promise<WholeReply> {

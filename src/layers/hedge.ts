@@ -1,5 +1,5 @@
 import { asRelayError, RelayError } from '../completion/errors.ts';
-import type { Reply, Settlement } from '../completion/reply.ts';
+import { type Reply, type Settlement, whenSettled } from '../completion/reply.ts';
 import type { Layer, Service } from '../completion/service.ts';
 import type { Usage } from '../completion/usage.ts';
 import { newAttempts, type RoutedCall } from '../endpoints/attempt.ts';
@@ -74,7 +74,7 @@ function run(next: Service, call: RoutedCall): Runner {
   const own = { ...call, signal: controller.signal, trace: { ...call.trace } };
   const reply = next(own);
   const release = () => call.signal.removeEventListener('abort', forward);
-  void reply.then(({ settled }) => settled.then(release), release);
+  void reply.then((opened) => whenSettled(opened, release), release);
   return {
     call: own,
     reply,
@@ -90,7 +90,7 @@ async function firstToOpen(first: Runner, second: Runner): Promise<Runner> {
 /** The winner's reply, with its trace as the call's: now, and once more when the provider has written the last of it. */
 function winning(runner: Runner, reply: Reply, call: RoutedCall): Reply {
   copyTrace(runner, call);
-  const settled = reply.settled.then((settlement) => {
+  const settled = Promise.resolve(reply.settled).then((settlement) => {
     copyTrace(runner, call);
     return settlement;
   });

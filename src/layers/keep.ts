@@ -2,7 +2,7 @@ import { Accumulator } from '../completion/accumulate.ts';
 import type { Call } from '../completion/call.ts';
 import { RelayError } from '../completion/errors.ts';
 import { JsonSyntaxError, members, stringMember } from '../completion/json.ts';
-import type { Reply, StreamEvent, StreamReply } from '../completion/reply.ts';
+import { type Reply, type Settlement, type StreamEvent, type StreamReply, whenSettled } from '../completion/reply.ts';
 import type { Layer } from '../completion/service.ts';
 import type { Usage } from '../completion/usage.ts';
 import { Races } from './races.ts';
@@ -36,13 +36,22 @@ export function keep({ planOf, keep: store }: KeepOptions): Layer {
     if (plan.mode === 'off') return next(call);
     const runner = races.enter(call.digest());
     const answered = (reply: Reply): Reply => {
-      const { seen, message } = reply.kind === 'whole' ? { seen: reply, message: reply.body } : watched(reply);
-      void reply.settled.then(async ({ outcome, usage, stopReason }) => {
-        const body = outcome === 'delivered' ? await message : undefined;
+      const ended = ({ usage, stopReason }: Settlement, body: string | undefined): void => {
         if (body !== undefined && COMPLETE.has(stopReason ?? stopReasonIn(body)) && races.arrive(runner)) {
           store(call, plan, { body, usage });
         }
         races.leave(runner);
+      };
+      if (reply.kind === 'whole') {
+        whenSettled(reply, (settlement) => {
+          ended(settlement, settlement.outcome === 'delivered' ? reply.body : undefined);
+        });
+        return reply;
+      }
+      const { seen, message } = watched(reply);
+      whenSettled(reply, (settlement) => {
+        if (settlement.outcome === 'delivered') void message.then((body) => ended(settlement, body));
+        else ended(settlement, undefined);
       });
       return seen;
     };

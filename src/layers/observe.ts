@@ -1,7 +1,7 @@
 /** Counts and logs every call once, whichever way it ends. To stand above all layers, so that their refusals count. */
 import type { Call, Operation } from '../completion/call.ts';
 import { asRelayError, RelayError } from '../completion/errors.ts';
-import type { Settlement } from '../completion/reply.ts';
+import { type Settlement, whenSettled } from '../completion/reply.ts';
 import type { Layer } from '../completion/service.ts';
 import type { CacheStatus, RelayInfoTrace } from '../completion/trace.ts';
 import type { Usage } from '../completion/usage.ts';
@@ -98,16 +98,18 @@ export function observe({ now, metrics, log, priceOf }: ObserveOptions): Observe
   }
 
   return {
-    layer: (next) => async (call) => {
+    layer: (next) => (call) => {
       metrics.callBegun(call.wantsStream);
-      try {
-        const reply = await next(call);
-        void reply.settled.then((settlement) => ended(call, errorOf(settlement, call.signal), settlement.usage));
-        return reply;
-      } catch (thrown) {
-        ended(call, asRelayError(thrown), NOTHING);
-        throw thrown;
-      }
+      return next(call).then(
+        (reply) => {
+          whenSettled(reply, (settlement) => ended(call, errorOf(settlement, call.signal), settlement.usage));
+          return reply;
+        },
+        (thrown: unknown) => {
+          ended(call, asRelayError(thrown), NOTHING);
+          throw thrown;
+        },
+      );
     },
     refused: ({ id, operation = '', tenant = '', error, trace }) => {
       const total = now() - trace.startedAt;

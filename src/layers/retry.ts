@@ -1,6 +1,7 @@
 import { asRelayError, type Reason, RelayError } from '../completion/errors.ts';
-import type { Layer } from '../completion/service.ts';
-import { newAttempts, type RoutedCall } from '../endpoints/attempt.ts';
+import type { Reply } from '../completion/reply.ts';
+import type { Layer, Service } from '../completion/service.ts';
+import { type Attempts, newAttempts, type RoutedCall } from '../endpoints/attempt.ts';
 import type { Clock } from '../endpoints/clock.ts';
 import { type BackoffOptions, backoffMs } from './backoff.ts';
 import { pause } from './pause.ts';
@@ -23,29 +24,40 @@ export interface RetryOptions extends BackoffOptions {
  * not come past here, so that an answer that was begun is never begun again.
  */
 export function retry(options: RetryOptions): Layer {
-  return (next) => async (call: RoutedCall) => {
+  return (next) => (call: RoutedCall) => {
     options.budget.deposit();
-    const routed = { ...call, attempts: call.attempts ?? newAttempts() };
-    const { attempts } = routed;
-    let failure: RelayError | undefined;
-    for (let retries = 0; ; retries++) {
-      const sent = attempts.tried.length;
-      try {
-        return await next(routed);
-      } catch (thrown) {
-        const error = asRelayError(thrown);
-        const wasRefused = attempts.tried.length === sent && error.fault === 'upstream';
-        // What the upstream said before tells more than that it could not be asked again.
-        if (wasRefused && failure !== undefined) throw withDelay(failure, error.retryAfter);
-        failure = error;
-      }
-      if (!failure.retryable || routed.signal.aborted || attempts.tried.length >= options.maxAttempts) throw failure;
-      const delay = delayMs(routed, failure, retries, options);
-      if (options.clock.now() + delay >= call.deadline || !mayRetry(routed, failure, options)) throw failure;
-      options.retried(failure.reason);
-      if (delay > 0) await pause(delay, routed.signal, options.clock);
-    }
+    const attempted = { ...call, attempts: call.attempts ?? newAttempts() };
+    const failed = (thrown: unknown): Promise<Reply> => tryAgain(next, attempted, asRelayError(thrown), options);
+    return next(attempted).catch(failed);
   };
+}
+
+type AttemptedCall = RoutedCall & { readonly attempts: Attempts };
+
+async function tryAgain(
+  next: Service,
+  call: AttemptedCall,
+  firstFailure: RelayError,
+  options: RetryOptions,
+): Promise<Reply> {
+  const { signal, attempts, deadline } = call;
+  let failure = firstFailure;
+  for (let retries = 0; ; retries++) {
+    if (!failure.retryable || signal.aborted || attempts.tried.length >= options.maxAttempts) throw failure;
+    const delay = delayMs(call, failure, retries, options);
+    if (options.clock.now() + delay >= deadline || !mayRetry(call, failure, options)) throw failure;
+    options.retried(failure.reason);
+    if (delay > 0) await pause(delay, signal, options.clock);
+    const sent = attempts.tried.length;
+    try {
+      return await next(call);
+    } catch (thrown) {
+      const error = asRelayError(thrown);
+      // What the upstream said before tells more than that it could not be asked again.
+      if (attempts.tried.length === sent && error.fault === 'upstream') throw withDelay(failure, error.retryAfter);
+      failure = error;
+    }
+  }
 }
 
 /**

@@ -66,6 +66,6 @@ function served({ trace }: Call, { answer, age }: FoundAnswer, similarity?: numb
   trace.cacheStatus = similarity === undefined ? 'HIT' : 'SIMILAR';
   trace.cacheAge = age;
   trace.similarity = similarity;
-  const settled = Promise.resolve({ outcome: 'delivered', usage: answer.usage } as const);
+  const settled = { outcome: 'delivered', usage: answer.usage } as const;
   return { kind: 'whole', body: answer.body, memo: answer.memo, settled };
 }

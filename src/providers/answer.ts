@@ -98,7 +98,7 @@ export class Answer implements Receiver {
           return;
         }
         this.settled();
-        this.replied({ kind: 'whole', body, head, settled: Promise.resolve({ outcome: 'delivered', ...told }) });
+        this.replied({ kind: 'whole', body, head, settled: { outcome: 'delivered', ...told } });
       },
       tooLarge: () => this.giveUp(flow, this.tooLarge()),
       failed: (error) => this.fail(error),

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
 import type { Call, Operation } from '../completion/call.ts';
-import { RelayError } from '../completion/errors.ts';
+import { asRelayError, RelayError } from '../completion/errors.ts';
 import type { Reply } from '../completion/reply.ts';
 import type { Secret } from '../completion/secret.ts';
 import { Answer, type AnswerOptions } from './answer.ts';
@@ -82,7 +82,18 @@ export function anthropicProvider(options: AnthropicOptions): Provider {
       const message = 'The endpoint is being closed. Retry.';
       return Promise.reject(new RelayError('UPSTREAM_UNAVAILABLE', message, { metadata, scope: 'none' }));
     }
-    return coding === 'none' ? attempt(call, 'none') : attemptCoded(call);
+    if (coding !== 'none') return attemptCoded(call);
+    return signingSecret === undefined ? attemptPlain(call) : attempt(call, 'none');
+  }
+
+  /** The usual way, which waits for nothing before it asks. */
+  function attemptPlain(call: Call): Promise<Reply> {
+    try {
+      const streams = wantsStream(call, options.streamUnaryAbove);
+      return exchange(call, streams, headersOf(call, streams), bodyOf(call, streams));
+    } catch (thrown) {
+      return Promise.reject(asRelayError(thrown));
+    }
   }
 
   async function attemptCoded(call: Call): Promise<Reply> {
@@ -98,9 +109,7 @@ export function anthropicProvider(options: AnthropicOptions): Provider {
   async function attempt(call: Call, bodyCoding: RequestCoding): Promise<Reply> {
     const streams = wantsStream(call, options.streamUnaryAbove);
     const headers = headersOf(call, streams);
-    const plain = call.operation === 'models' ? '' : streams ? withStream(call.body) : call.body;
-    if (bodyCoding === 'none' && signingSecret === undefined) return exchange(call, streams, headers, plain);
-    let body: Buffer = Buffer.from(plain);
+    let body: Buffer = Buffer.from(bodyOf(call, streams));
     if (bodyCoding !== 'none' && body.length > 0) {
       body = await compress(bodyCoding, body);
       headers.push('content-encoding', bodyCoding);
@@ -152,6 +161,11 @@ export function anthropicProvider(options: AnthropicOptions): Provider {
 function wantsStream(call: Call, streamUnaryAbove: number): boolean {
   if (call.operation !== 'messages' || call.maxTokens === 0) return false;
   return call.wantsStream || call.maxTokens > streamUnaryAbove;
+}
+
+function bodyOf({ operation, body }: Call, streams: boolean): string {
+  if (operation === 'models') return '';
+  return streams ? withStream(body) : body;
 }
 
 /** `stream` as the last member: the bytes before it stay what they were, as the upstream's prompt cache wants it. */

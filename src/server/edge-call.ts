@@ -158,7 +158,7 @@ export class EdgeCall implements Listener {
     this.#arrived?.();
     if (this.#over) return;
     if (this.#request !== undefined) {
-      void this.#run(this.#request);
+      this.#handler(this, this.#request).catch((thrown: unknown) => this.fail(asRelayError(thrown)));
       return;
     }
     // A connection that breaks also ends the request; then `onCancel` is on its way and tells it better.
@@ -252,14 +252,6 @@ export class EdgeCall implements Listener {
     }
     requireBounded(metadata);
     this.#host.screen(metadata, this.peer);
-  }
-
-  async #run(request: Buffer): Promise<void> {
-    try {
-      await this.#handler(this, request);
-    } catch (thrown) {
-      this.fail(asRelayError(thrown));
-    }
   }
 
   #sendHeaders(): void {

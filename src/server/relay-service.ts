@@ -86,12 +86,14 @@ export function relayService(options: RelayServiceOptions): Mount {
 function unary(rpc: string, operation: Operation, options: RelayServiceOptions): Handler {
   const { codec, service, priceOf, clock } = options;
   return async (edge, wire) => {
-    const call = await open(edge, wire, rpc, operation, options);
+    const identity = identify(edge, wire, rpc, operation, options);
+    const call = open(edge, wire, rpc, operation, identity instanceof Promise ? await identity : identity, options);
     if (call === undefined) return;
     const reply = await service(call);
     const body = reply.kind === 'whole' ? reply.body : await accumulate(reply.events);
     // What is here as a whole has settled, or does so with its last event.
-    const cost = isPaid(call) ? priceOf(call, (await reply.settled).usage) : 0;
+    const { usage } = reply.settled instanceof Promise ? await reply.settled : reply.settled;
+    const cost = isPaid(call) ? priceOf(call, usage) : 0;
     if (edge.isOver) return;
     edge.respond(codec.encodeWhole(operation, body, relayInfo(call, clock.now(), cost), memoOf(reply)));
   };
@@ -100,7 +102,8 @@ function unary(rpc: string, operation: Operation, options: RelayServiceOptions):
 function streaming(options: RelayServiceOptions): Handler {
   const { codec, service, priceOf, stream, clock } = options;
   return async (edge, wire) => {
-    const call = await open(edge, wire, 'CompleteStream', 'messages', options);
+    const identity = await identify(edge, wire, 'CompleteStream', 'messages', options);
+    const call = open(edge, wire, 'CompleteStream', 'messages', identity, options);
     if (call === undefined) return;
     const { encode, usage } = countingEncoder(codec.createStreamEncoder());
     const info = (): RelayInfo => relayInfo(call, clock.now(), isPaid(call) ? priceOf(call, usage()) : 0);
@@ -120,16 +123,26 @@ function eventsOf(reply: Reply): AsyncIterable<StreamEvent> | Iterable<StreamEve
   return reply.kind === 'stream' ? reply.events : replay(reply.body);
 }
 
-/** Makes the domain's call of a gRPC call; undefined where its caller went away meanwhile. */
-async function open(
+function identify(
   edge: EdgeCall,
   wire: Buffer,
   rpc: string,
   operation: Operation,
-  { codec, authenticate, digest }: RelayServiceOptions,
-): Promise<Call | undefined> {
+  { authenticate }: RelayServiceOptions,
+): Identity | Promise<Identity> {
   edge.operation = operation;
-  const { tenant } = await authenticate(edge.metadata, wire, edge.peer, rpc);
+  return authenticate(edge.metadata, wire, edge.peer, rpc);
+}
+
+/** Makes the domain's call of a gRPC call; undefined where its caller went away meanwhile. */
+function open(
+  edge: EdgeCall,
+  wire: Buffer,
+  rpc: string,
+  operation: Operation,
+  { tenant }: Identity,
+  { codec, digest }: RelayServiceOptions,
+): Call | undefined {
   edge.tenant = tenant;
   if (edge.isOver) return undefined;
   const decoded = codec.decodeRequest(operation, wire);

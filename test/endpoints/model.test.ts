@@ -125,6 +125,8 @@ class World {
   readonly #breakers = new Map<string, string>();
   readonly #until = new Map<string, number>();
   readonly #overloads = new Map<string, { until: number; count: number }>();
+  /** What was sent though it should not have been: thrown where the pool is, it would pass for a failure of the upstream. */
+  readonly #surprises: unknown[] = [];
 
   constructor(t: TestContext) {
     this.clock = new FakeClock(t.mock.timers);
@@ -172,22 +174,11 @@ class World {
     const organization = account[0] ?? '';
     const at = this.clock.now();
     const state = this.#breakers.get(endpoint) ?? 'closed';
-    assert.notEqual(state, 'open', `sent to ${endpoint}, whose breaker is open`);
     const trial = state === 'half-open';
-    const underWay = this.sent.filter(
-      (sent) => !sent.ended && sent.trial && `${sent.account}/${sent.region}` === endpoint,
-    );
-    if (trial) assert.equal(underWay.length, 0, `two trials at ${endpoint}`);
-    for (const [what, until] of this.#until) {
-      const concerned = [`limit ${organization} ${call.model}`, `account ${account}`];
-      if (concerned.includes(what)) assert.ok(at >= until, `${what} is set aside until ${until}, and it is ${at}`);
-    }
-    const overload = this.#overloads.get(`${region} ${call.model}`);
-    if (overload !== undefined && overload.count > 1) {
-      assert.ok(
-        at >= overload.until,
-        `${call.model} is overloaded in ${region} until ${overload.until}, and it is ${at}`,
-      );
+    try {
+      this.#expectOpen(endpoint, call, state);
+    } catch (thrown) {
+      this.#surprises.push(thrown);
     }
     this.waiting.delete(call.id);
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
@@ -205,7 +196,11 @@ class World {
       end: (how, retryAfter) => {
         sent.ended = true;
         const overload = this.#overloads.get(`${region} ${call.model}`);
-        if (overload !== undefined && (how === 'fine' || how === 'broken')) overload.count = 0;
+        if (how === 'fine' || how === 'broken') {
+          if (overload !== undefined) overload.count = 0;
+          // An answer shows that the key is good.
+          this.#until.delete(`account ${account}`);
+        }
         if (how === 'fine') resolve(answer({ outcome: 'delivered', usage: {} }));
         else if (how === 'broken') {
           resolve(held.reply);
@@ -252,7 +247,32 @@ class World {
     this.#until.set(what, Math.max(this.#until.get(what) ?? 0, this.clock.now() + milliseconds));
   }
 
+  /** Nothing that concerns the call may be set aside. */
+  #expectOpen(endpoint: string, call: Call, state: string): void {
+    const [account = '', region = ''] = endpoint.split('/');
+    const organization = account[0] ?? '';
+    const at = this.clock.now();
+    assert.notEqual(state, 'open', `sent to ${endpoint}, whose breaker is open`);
+    const underWay = this.sent.filter(
+      (sent) => !sent.ended && sent.trial && `${sent.account}/${sent.region}` === endpoint,
+    );
+    if (state === 'half-open') assert.equal(underWay.length, 0, `two trials at ${endpoint}`);
+    for (const [what, until] of this.#until) {
+      const concerned = [`limit ${organization} ${call.model}`, `account ${account}`];
+      if (concerned.includes(what)) assert.ok(at >= until, `${what} is set aside until ${until}, and it is ${at}`);
+    }
+    const overload = this.#overloads.get(`${region} ${call.model}`);
+    if (overload !== undefined && overload.count > 1) {
+      assert.ok(
+        at >= overload.until,
+        `${call.model} is overloaded in ${region} until ${overload.until}, and it is ${at}`,
+      );
+    }
+  }
+
   check(): void {
+    const [surprise] = this.#surprises;
+    if (surprise !== undefined) throw surprise;
     for (const { deadline } of this.waiting.values()) {
       assert.ok(deadline > this.clock.now(), 'a call waits past its deadline');
     }
@@ -303,8 +323,11 @@ async function run(t: TestContext, steps: readonly Step[]): Promise<void> {
       const times = 'times' in step ? step.times : 1;
       for (let time = 0; time < times; time++) {
         if (step.do === 'send') calls.push(world.call(MODELS[step.model] ?? '', step.size, step.patience));
-        else if (step.do === 'end') world.end(step.which, step.how, step.retryAfter);
-        else if (step.do === 'cancel') world.cancel(step.which);
+        else if (step.do === 'end') {
+          world.end(step.which, step.how, step.retryAfter);
+          // What the model sets aside at once, the pool learns with the rejection.
+          await turn();
+        } else if (step.do === 'cancel') world.cancel(step.which);
         else await world.clock.pass(step.milliseconds);
       }
       await turn();
