@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig } from '../../src/config/load.ts';
 import { startRelay } from '../../src/main.ts';
+import { makeObjectsYoung } from '../../src/main/young-objects.ts';
 import { createLog } from '../../src/telemetry/log.ts';
 
 /** Settings on top of the defaults: one account, no limits of its own, whatever `BENCH_SETTINGS` adds. */
@@ -19,6 +20,7 @@ ${process.env['BENCH_SETTINGS'] ?? ''}
 }
 
 export async function startWholeRelay(upstream: string): Promise<number> {
+  makeObjectsYoung();
   const path = join(mkdtempSync(join(tmpdir(), 'relay-bench-')), 'relay.yaml');
   writeFileSync(path, settings(upstream));
   const config = loadConfig({ path, env: {} });

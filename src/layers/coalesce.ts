@@ -20,19 +20,22 @@ export interface CoalesceOptions {
  */
 export function coalesce({ keyOf, history, now }: CoalesceOptions): Layer {
   return (next) => {
-    const flights = new Map<string, Flight>();
+    // Emptied when its flight has landed: garbage of the map itself would keep whatever its entries hold.
+    const berths = new Map<string, { flight: Flight | undefined }>();
     const share: Service = (call) => {
       const key = keyOf(call);
       if (key === undefined) return next(call);
-      const under = flights.get(key);
-      if (under?.joinable === true) {
+      const underWay = berths.get(key)?.flight;
+      if (underWay?.joinable === true) {
         call.trace.cacheStatus = 'COALESCED';
-        return under.join(call);
+        return underWay.join(call);
       }
       const flight = new Flight(call, history, now, share, () => {
-        if (flights.get(key) === flight) flights.delete(key);
+        berth.flight = undefined;
+        if (berths.get(key) === berth) berths.delete(key);
       });
-      flights.set(key, flight);
+      const berth: { flight: Flight | undefined } = { flight };
+      berths.set(key, berth);
       flight.begin(next);
       return flight.join(call);
     };

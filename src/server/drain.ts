@@ -19,7 +19,7 @@ export interface DrainParts {
   readonly grpc: GrpcServer;
   readonly listener: Listener;
   /** Calls in flight; the server keeps it up to date. */
-  readonly calls: ReadonlySet<EdgeCall>;
+  readonly calls: Iterable<EdgeCall> & { readonly size: number };
   /** Health watches and reflection streams: they have no end of their own. */
   readonly others: ReadonlySet<ServerInterceptingCallInterface>;
   readonly clock: Clock;

@@ -63,9 +63,8 @@ export interface EdgeHost {
   readonly intake: Intake;
   /** Throws where, by what came before the request, no request could make the call a good one. */
   readonly screen: Screen;
-  /** The call counts as in flight from `opened` until `closed`, when its last byte has been written or it is gone. */
-  readonly opened: (call: EdgeCall) => void;
-  readonly closed: (call: EdgeCall) => void;
+  /** The call is in flight, until what this returns is called: when its last byte has been written, or it is gone. */
+  readonly opened: (call: EdgeCall) => () => void;
   readonly refused: (refusal: Refusal) => void;
   /** Something was thrown that is no RelayError: log its cause. */
   readonly bug: (requestId: string, error: RelayError) => void;
@@ -92,6 +91,7 @@ export class EdgeCall implements Listener {
   #request: Buffer | undefined;
   /** Ends the watch over the arriving request. */
   #arrived: (() => void) | undefined;
+  #closed: (() => void) | undefined;
   #halfClosed = false;
   #served = false;
   #over = false;
@@ -133,7 +133,7 @@ export class EdgeCall implements Listener {
   onReceiveMetadata(metadata: Metadata): void {
     this.metadata = metadata;
     this.id = requestId(metadata);
-    this.#host.opened(this);
+    this.#closed = this.#host.opened(this);
     try {
       this.#admit(metadata);
     } catch (thrown) {
@@ -175,7 +175,9 @@ export class EdgeCall implements Listener {
     }
     // A caller that has its answer and goes on sending would keep the stream (RFC 9113, 8.1 has the server end it so).
     if (!this.#halfClosed) this.#stream?.close(constants.NGHTTP2_NO_ERROR);
-    this.#host.closed(this);
+    this.#closed?.();
+    // HTTP/2 holds its streams in such a table as LinkedSet tells of; what listens to this one would stay with it.
+    this.#stream?.removeAllListeners('data').removeAllListeners('end');
   }
 
   /** Marks the call as seen by a service, which from now on counts it. */

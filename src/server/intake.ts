@@ -5,6 +5,7 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import { RelayError } from '../completion/errors.ts';
 import type { Clock } from './clock.ts';
+import { LinkedSet } from './linked-set.ts';
 
 export interface IntakeOptions {
   /** Bytes that requests still arriving may hold together; never less than one request may have. */
@@ -21,8 +22,7 @@ interface Arrival {
 
 export class Intake {
   readonly #options: IntakeOptions;
-  /** In the order in which they began. */
-  readonly #arrivals = new Set<Arrival>();
+  readonly #arrivals = new LinkedSet<Arrival>();
   #bytes = 0;
 
   constructor(options: IntakeOptions) {
@@ -48,11 +48,11 @@ export class Intake {
   watchBytes(stream: ServerHttp2Stream | undefined, end: (error: RelayError) => void): () => void {
     const arrival: Arrival = { bytes: 0, end };
     const count = (chunk: Buffer): void => this.#add(arrival, chunk.length);
-    this.#arrivals.add(arrival);
+    const member = this.#arrivals.add(arrival);
     stream?.on('data', count);
     return () => {
       stream?.off('data', count);
-      if (this.#arrivals.delete(arrival)) this.#bytes -= arrival.bytes;
+      if (this.#arrivals.delete(member)) this.#bytes -= arrival.bytes;
     };
   }
 
@@ -60,11 +60,11 @@ export class Intake {
     arrival.bytes += bytes;
     this.#bytes += bytes;
     while (this.#bytes > this.#options.maxBytes) {
-      const [oldest] = this.#arrivals;
+      const { oldest } = this.#arrivals;
       if (oldest === undefined) return;
       this.#arrivals.delete(oldest);
-      this.#bytes -= oldest.bytes;
-      oldest.end(crowdedOut());
+      this.#bytes -= oldest.value.bytes;
+      oldest.value.end(crowdedOut());
     }
   }
 }

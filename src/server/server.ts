@@ -19,6 +19,7 @@ import { takeOverGrpcLog } from './grpc-log.ts';
 import { createHealth } from './health.ts';
 import { http2StreamOf } from './http2-stream.ts';
 import { Intake } from './intake.ts';
+import { LinkedSet } from './linked-set.ts';
 import { Listener, type TlsOptions } from './listener.ts';
 import { addReflection } from './reflection.ts';
 
@@ -99,7 +100,7 @@ const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Makes the server; `start` opens it. */
 export function createServer(options: ServerOptions, dependencies: ServerDependencies): Server {
   takeOverGrpcLog(dependencies.warn);
-  const calls = new Set<EdgeCall>();
+  const calls = new LinkedSet<EdgeCall>();
   const { clock, refused, bug, warn, screen = () => undefined } = dependencies;
   const { maxRequestBytes, maxConnections } = options;
   const host: EdgeHost = {
@@ -114,10 +115,12 @@ export function createServer(options: ServerOptions, dependencies: ServerDepende
       maxBytes: Math.max(options.maxArrivingBytes, 2 * maxRequestBytes),
     }),
     isDraining: () => drain.isDraining,
-    opened: (call) => calls.add(call),
-    closed: (call) => {
-      calls.delete(call);
-      drain.callClosed();
+    opened: (call) => {
+      const member = calls.add(call);
+      return () => {
+        calls.delete(member);
+        drain.callClosed();
+      };
     },
   };
   const handlers = handlersByPath(dependencies.mounts);

@@ -3,6 +3,7 @@ import { type Config, loadConfig } from '../../config/load.ts';
 import { ConfigError } from '../../config/problem.ts';
 import { watchConfig } from '../../config/watch.ts';
 import { type Relay, startRelay } from '../../main.ts';
+import { makeObjectsYoung } from '../../main/young-objects.ts';
 import { createLog, describeError, type Log } from '../../telemetry/log.ts';
 import { VERSION } from '../version.ts';
 
@@ -15,6 +16,7 @@ export interface ServeOptions {
 
 /** Serves until a signal ends it. */
 export async function serve(options: ServeOptions): Promise<void> {
+  makeObjectsYoung();
   const path = options.config ?? process.env['RELAY_CONFIG'];
   const config = loadOrExplain(path);
   if (config === undefined) return;
