@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { Call, Operation } from '../completion/call.ts';
 import type { DecodedRequest } from '../server/relay-service.ts';
 
@@ -8,6 +8,15 @@ export interface KeyOptions {
   readonly scope: 'tenant' | 'shared';
   /** The region that a tenant's call must run in, given the one it asked for; empty for any. */
   readonly regionOf: (tenant: string, asked: string) => string;
+}
+
+/** Bodies longer than this are not copied to be digested; for shorter ones the copy is cheaper. */
+const LONG_BODY = 16 * 1024;
+
+function hashOf(digest: KeyOptions['digest'], ...texts: readonly string[]): string {
+  const hasher = createHash(digest);
+  for (const text of texts) hasher.update(text);
+  return hasher.digest('hex');
 }
 
 /** What makes an answer another one beside the body of its request. */
@@ -28,10 +37,8 @@ export function requestKey({
     const region = regionOf(tenant, routing.region);
     const last = known.get(request);
     if (last?.tenant === tenant && last.operation === operation && last.region === region) return last.key;
-    const key = hash(
-      digest,
-      circumstances({ operation, tenant, options, routing: { ...routing, region } }, scope) + body,
-    );
+    const around = circumstances({ operation, tenant, options, routing: { ...routing, region } }, scope);
+    const key = body.length > LONG_BODY ? hashOf(digest, around, body) : hash(digest, around + body);
     known.set(request, { tenant, operation, region, key });
     return key;
   };

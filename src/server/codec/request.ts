@@ -30,14 +30,15 @@ export function decodeRequest(
     const { options, routing, cache, violations } = readOptions(text('relay'));
     const problems = [...requirements.violations(plan, texts), ...violations];
     if (problems.length > 0) throw invalid(problems);
+    const body = operation === 'models' ? queryOf(plan, texts) : objectText(plan, texts);
     return {
-      body: operation === 'models' ? queryOf(plan, texts) : objectText(plan, texts),
+      body,
       model: unquote(text('model') ?? '""'),
       maxTokens: Number(text('max_tokens') ?? 0),
       options,
       routing,
       cache,
-      selfContained: isSelfContained(text),
+      selfContained: isSelfContained(text, body),
     };
   } catch (thrown) {
     if (!(thrown instanceof RequestViolation)) throw thrown;

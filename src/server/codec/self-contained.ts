@@ -9,10 +9,13 @@ const ASCII_ESCAPE = /\\u00([0-7][0-9a-f])/gi;
 /**
  * Whether the answer follows from the request alone, by the JSON texts of its members. In doubt it does not: an answer
  * too many is paid for, rather than one that is another's given away.
+ *
+ * @param body all of them together; the messages are looked for there, because looking at a text puts it together, and of
+ *   long ones that is to happen once
  */
-export function isSelfContained(text: (field: string) => string | undefined): boolean {
+export function isSelfContained(text: (field: string) => string | undefined, body: string): boolean {
   if (text('container') !== undefined || SERVER_TOOL.test(spelledOut(text('tools')))) return false;
-  if (TOOLS_IN_MESSAGES.test(spelledOut(text('messages')))) return false;
+  if (TOOLS_IN_MESSAGES.test(spelledOut(body))) return false;
   return !UPSTREAM_STATE.test(spelledOut(text('extra')));
 }
 
