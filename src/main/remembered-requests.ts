@@ -13,8 +13,8 @@ const BYTES_PER_BYTE = 4;
 
 /**
  * A codec that remembers what it has decoded lately. Requests that come again are what the cache of answers is there for,
- * and clients send them byte for byte alike: then neither decoding them nor digesting what came of it (`requestKey` knows
- * a request by its object) is done for each. What comes once is not worth remembering: the second time tells.
+ * and clients send them byte for byte alike: then neither decoding them nor digesting what came of it (`requestKey`
+ * leaves it with the request) is done for each. What comes once is not worth remembering: the second time tells.
  */
 export function remembering(codec: RelayCodec): RelayCodec {
   const remembered = new LRUCache<string, DecodedRequest>({
@@ -39,7 +39,7 @@ export function remembering(codec: RelayCodec): RelayCodec {
       const bytes = wire.toString('latin1');
       const known = remembered.get(bytes);
       if (known !== undefined) return known;
-      const decoded = codec.decodeRequest(operation, wire);
+      const decoded = { ...codec.decodeRequest(operation, wire), memo: {} };
       remembered.set(bytes, decoded);
       return decoded;
     },

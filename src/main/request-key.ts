@@ -31,25 +31,15 @@ export function requestKey({
   scope,
   regionOf,
 }: KeyOptions): (request: DecodedRequest, operation: Operation, tenant: string) => string {
-  const known = new WeakMap<DecodedRequest, Known>();
-  return (request, operation, tenant) => {
-    const { body, options, routing } = request;
+  return ({ body, options, routing, memo }, operation, tenant) => {
     const region = regionOf(tenant, routing.region);
-    const last = known.get(request);
-    if (last?.tenant === tenant && last.operation === operation && last.region === region) return last.key;
+    const last = memo?.digest;
+    if (last?.tenant === tenant && last.operation === operation && last.region === region) return last.text;
     const around = circumstances({ operation, tenant, options, routing: { ...routing, region } }, scope);
-    const key = body.length > LONG_BODY ? hashOf(digest, around, body) : hash(digest, around + body);
-    known.set(request, { tenant, operation, region, key });
-    return key;
+    const text = body.length > LONG_BODY ? hashOf(digest, around, body) : hash(digest, around + body);
+    if (memo !== undefined) memo.digest = { tenant, operation, region, text };
+    return text;
   };
-}
-
-/** The key of a request when it was last asked for. */
-interface Known {
-  readonly tenant: string;
-  readonly operation: Operation;
-  readonly region: string;
-  readonly key: string;
 }
 
 /**

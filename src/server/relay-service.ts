@@ -27,6 +27,14 @@ export interface DecodedRequest {
   readonly routing: RoutingHints;
   readonly cache: CachePolicy;
   readonly selfContained: boolean;
+  /** Present where the request may be handed out again. */
+  readonly memo?: RequestMemo;
+}
+
+/** What was worked out of a request, for the next call that brings it. */
+export interface RequestMemo {
+  /** Its digest, and for whom and where it holds. */
+  digest?: { readonly tenant: string; readonly operation: Operation; readonly region: string; readonly text: string };
 }
 
 /** What the methods need of the codec. */
