@@ -96,9 +96,11 @@ export class AnswerCache {
     return { answer, age: answer.age + age, ttl: answer.age + ttl, hits };
   }
 
-  /** Whether there is an answer to exactly this request. Not counted as a request. */
-  has(key: string, request: string): boolean {
-    return this.cache.peek(key)?.request === request;
+  /** Milliseconds since the answer to exactly this request was made; undefined where there is none. Not counted as a request. */
+  ageOf(key: string, request: string): number | undefined {
+    const answer = this.cache.peek(key);
+    const info = answer?.request === request ? this.cache.info(key) : undefined;
+    return answer && info && answer.age + info.age;
   }
 
   /**

@@ -13,7 +13,7 @@ export interface ReuseOptions {
    * Fetches the answer from a level that replicas share into the cache, unless a newer one has come there meanwhile; never
    * rejects. Undefined where there is no such level.
    */
-  readonly fetch: ((call: Call) => Promise<void>) | undefined;
+  readonly fetch: ((call: Call) => Promise<unknown>) | undefined;
   /** Finds the key of the answer to a request that means the same. */
   readonly similar: (call: Call, minSimilarity: number) => Promise<{ key: string; score: number } | undefined>;
   /** Renews an answer in the background, where that is due and allowed. */

@@ -22,6 +22,8 @@ const SHARED_ENTRY_BYTES = 256 * 1024;
 const SHARED_WRITES = 64;
 /** Background renewals for each hit, over time. */
 const REFRESH_BUDGET = 0.1;
+/** As many times as old must an answer be to give way to another replica's. */
+const NEWER_BY_FAR = 2;
 /** What nobody waits for (a background renewal, an embedding to be kept) is given up after this long, in milliseconds. */
 const BACKGROUND_MS = 120_000;
 
@@ -70,16 +72,17 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
   // Redis holds no requests to compare with, so that keys which can be forged stay in this process.
   const tier = redis === undefined || isForgeable ? undefined : openTier(redis, telemetry, clock);
 
-  async function fetch(tier: RedisTier, call: Call): Promise<void> {
+  /** Takes over what is in Redis, where that is newer than what is here; whether it did. */
+  async function fetch(tier: RedisTier, call: Call): Promise<boolean> {
     const key = call.digest();
     const stored = await tier.get(key);
-    // Nobody can tell which is newer: what this process has, it has asked for itself meanwhile.
-    if (stored === undefined || cache.has(key, requestOf(call))) return;
+    if (stored === undefined) return false;
     const { body, ttlMs } = stored;
-    const usage = usageOf(body);
-    if (usage === undefined) return;
     const age = Math.max(0, clock.wallNow() - stored.storedAtMs);
-    cache.keep(key, requestOf(call), { body, usage, age }, ttlMs);
+    // The clocks of replicas differ: what is here goes only for what is newer by far.
+    if (NEWER_BY_FAR * age >= (cache.ageOf(key, requestOf(call)) ?? Number.POSITIVE_INFINITY)) return false;
+    const usage = usageOf(body);
+    return usage !== undefined && cache.keep(key, requestOf(call), { body, usage, age }, ttlMs);
   }
 
   function store(call: Call, { mode, ttlMs = settings.ttlMs }: ReusePlan, answer: Keepable): void {
@@ -98,8 +101,14 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
   function refresh(call: Call, next: Service, found: FoundAnswer): void {
     const key = call.digest();
     if (!ahead.begin(key, found)) return;
+    void renewed(call, next).finally(() => ahead.done(key));
+  }
+
+  async function renewed(call: Call, next: Service): Promise<void> {
+    // Another replica may have done it.
+    if (tier !== undefined && (await fetch(tier, call))) return;
     refreshes += 1;
-    void renew(renewing(next), call, clock).finally(() => ahead.done(key));
+    await renew(renewing(next), call, clock);
   }
 
   return {

@@ -49,7 +49,7 @@ describe('the cache of answers in a process', () => {
     const { cache, left, bodyOf } = opened();
     cache.keep(KEY, 'one', answer('1'), TTL);
     assert.equal(bodyOf('other'), undefined);
-    assert.deepEqual([cache.has(KEY, 'one'), cache.has(KEY, 'other'), left], [true, false, []]);
+    assert.deepEqual([cache.ageOf(KEY, 'one'), cache.ageOf(KEY, 'other'), left], [0, undefined, []]);
     assert.equal(cache.keep(KEY, 'other', answer('2'), TTL), true);
     assert.deepEqual([bodyOf('one'), bodyOf('other'), left], [undefined, '2', [KEY]]);
   });

@@ -1,6 +1,7 @@
 /** The cache of answers as `main` wires it, over an upstream that answers when the test says so, in time that the test moves. */
 import { setImmediate as round } from 'node:timers/promises';
 import { accumulate } from '../../src/completion/accumulate.ts';
+import type { RedisCommands } from '../../src/cache/redis-tier.ts';
 import { type CachePolicy, DEFAULT_CACHE_POLICY } from '../../src/completion/cache-policy.ts';
 import type { Call } from '../../src/completion/call.ts';
 import { RelayError } from '../../src/completion/errors.ts';
@@ -27,6 +28,8 @@ export interface WorldOptions {
   /** In the place of the real one. */
   readonly digest?: (call: Pick<Call, 'body' | 'tenant'>) => string;
   readonly hasCapacity?: () => boolean;
+  /** Shared with other worlds; none by itself. */
+  readonly redis?: RedisCommands;
   readonly renewing?: Layer;
 }
 
@@ -72,6 +75,18 @@ export class Asked {
       this.#reply.resolve({ kind: 'whole', body, settled });
     }
   }
+}
+
+/** As much of Redis as the tier asks for; nothing expires in it. */
+export function memoryRedis(): RedisCommands {
+  const values = new Map<string, Buffer>();
+  return {
+    command: async ([name, key, value]) => {
+      if (name === 'SET') values.set(String(key), Buffer.from(value ?? ''));
+      else values.delete(String(key));
+    },
+    bytes: async ([, key]) => values.get(String(key)) ?? Buffer.alloc(0),
+  };
 }
 
 export const USAGE = {
@@ -124,6 +139,7 @@ export class World {
     tenants = [],
     digest,
     hasCapacity = () => true,
+    redis,
     renewing = (next) => next,
   }: WorldOptions = {}) {
     const { clock, metrics } = this;
@@ -131,7 +147,7 @@ export class World {
     const key = requestKey({ ...config.cache, regionOf: (_, asked) => asked });
     this.#keyOf = digest ?? ((call) => key(call, call.operation, call.tenant));
     const telemetry = { metrics, log: createLog({ level: 'silent' }) };
-    const answers = openReuse(config, { telemetry, redis: undefined, hasCapacity, renewing, clock });
+    const answers = openReuse(config, { telemetry, redis, hasCapacity, renewing, clock });
     this.reload = (cache, tenants = []) => answers.replace(configOf(cache, tenants));
     const flights = coalesce({
       keyOf: answers.flightKey,

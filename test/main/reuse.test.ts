@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { setImmediate as round } from 'node:timers/promises';
 import fc from 'fast-check';
 import type { CacheMode } from '../../src/completion/cache-policy.ts';
-import { type Got, questionOf, World, type WorldOptions } from './reuse-world.ts';
+import { type Got, memoryRedis, questionOf, World, type WorldOptions } from './reuse-world.ts';
 
 const TTL = 1_000;
 const SETTINGS = { ttl: '1s', refresh_ahead: 1, counters: 1024 };
@@ -88,6 +88,21 @@ describe('the cache of answers', () => {
     world.clock.advance(TTL * 0.5);
     assert.equal((await world.exchange(world.call('Hi'))).serial, 1);
     assert.equal(world.clock.untilNext, undefined, 'no timer is left behind');
+  });
+
+  it('takes over what another replica has renewed, in the place of renewing it too', async () => {
+    const redis = memoryRedis();
+    const [one, other] = [new World({ cache: { ttl: '1s' }, redis }), new World({ cache: { ttl: '1s' }, redis })];
+    for (const world of [one, other]) {
+      for (let calls = 0; calls < 3; calls++) await world.exchange(world.call('Hi'));
+      world.clock.advance(TTL * 0.851);
+    }
+    assert.deepEqual([one.asked.length, other.asked.length], [1, 0], 'what one has asked, the other need not ask');
+    await one.exchange(one.call('Hi'));
+    assert.equal((await one.exchange(one.call('Hi'))).serial, 1);
+    await other.exchange(other.call('Hi'));
+    assert.equal((await other.exchange(other.call('Hi'))).serial, 1, 'the renewed one');
+    assert.equal(other.asked.length, 0);
   });
 
   it('finds similar prompts of the calls that asked for that, after a refresh too', async () => {
