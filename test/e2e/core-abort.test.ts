@@ -224,9 +224,11 @@ class Departures {
   async #disconnect(rpc: string, milliseconds: number, request: object): Promise<string> {
     const session = openSession(this.#address);
     const calls: ClientHttp2Stream[] = [1, 2].map(() => sendCall(session, rpc, frameOf(request)).resume());
+    // One that is answered in time closes before.
+    const closed = calls.map((call) => new Promise((resolve) => call.once('close', resolve)));
     await wait(milliseconds);
     session.socket.destroy();
-    await Promise.all(calls.map((call) => new Promise((resolve) => call.once('close', resolve))));
+    await Promise.all(closed);
     return 'disconnected';
   }
 }
