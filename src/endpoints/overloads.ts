@@ -80,10 +80,11 @@ export class Overloads {
     return mark !== undefined && mark.count >= COUNT_TO_HOLD ? this.until(region, model) : 0;
   }
 
+  /** What is set aside now, and for how many milliseconds yet. Marks are remembered for longer, so that they can grow. */
   active(): { region: string; model: string; milliseconds: number }[] {
     const now = this.#clock.now();
     return [...this.#byModel].flatMap(([model, regions]) =>
-      [...regions].map(([region, mark]) => ({ region, model, milliseconds: Math.max(0, mark.until - now) })),
+      [...regions].flatMap(([region, { until }]) => (until > now ? [{ region, model, milliseconds: until - now }] : [])),
     );
   }
 

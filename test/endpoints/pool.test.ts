@@ -132,11 +132,13 @@ test('a 529 sets aside the model in that region, for every account, and nothing 
     return answer();
   };
   const accounts = ['a', 'b'].map((name) => fakeAccount(name, { regions: TWO_REGIONS }));
-  const { once, sent, pool } = setUp(t, accounts, upstream, { routing: { strategy: 'priority', affinity: 'off' } });
+  const { once, sent, pool, clock } = setUp(t, accounts, upstream, { routing: { strategy: 'priority', affinity: 'off' } });
   await sendMany(once, 3, { model: 'claude-opus-5' });
   await sendMany(once, 1);
   assert.deepEqual(sent, ['a/us', 'a/eu', 'a/eu', 'a/us']);
   assert.deepEqual(pool.snapshot().overloaded, [{ region: 'us', model: 'claude-opus-5', milliseconds: 1000 }]);
+  await clock.pass(1_000);
+  assert.deepEqual(pool.snapshot().overloaded, [], 'what has ended is remembered, and not set aside');
 });
 
 test('a stray 529 holds nobody up where there is no other region', async (t) => {
