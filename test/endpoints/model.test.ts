@@ -238,7 +238,9 @@ class World {
 
   #overload(what: string): void {
     const now = this.clock.now();
-    const before = this.#overloads.get(what) ?? { until: 0, count: 0 };
+    const known = this.#overloads.get(what);
+    // A mark that ended half a minute ago is forgotten.
+    const before = known !== undefined && known.until + 30_000 > now ? known : { until: 0, count: 0 };
     const count = before.until > now ? before.count : before.count + 1;
     this.#overloads.set(what, { until: Math.max(before.until, now + 1_000 * 2 ** (count - 1)), count });
   }
