@@ -84,7 +84,9 @@ export class Overloads {
   active(): { region: string; model: string; milliseconds: number }[] {
     const now = this.#clock.now();
     return [...this.#byModel].flatMap(([model, regions]) =>
-      [...regions].flatMap(([region, { until }]) => (until > now ? [{ region, model, milliseconds: until - now }] : [])),
+      [...regions].flatMap(([region, { until }]) =>
+        until > now ? [{ region, model, milliseconds: until - now }] : [],
+      ),
     );
   }
 

@@ -132,7 +132,9 @@ test('a 529 sets aside the model in that region, for every account, and nothing 
     return answer();
   };
   const accounts = ['a', 'b'].map((name) => fakeAccount(name, { regions: TWO_REGIONS }));
-  const { once, sent, pool, clock } = setUp(t, accounts, upstream, { routing: { strategy: 'priority', affinity: 'off' } });
+  const { once, sent, pool, clock } = setUp(t, accounts, upstream, {
+    routing: { strategy: 'priority', affinity: 'off' },
+  });
   await sendMany(once, 3, { model: 'claude-opus-5' });
   await sendMany(once, 1);
   assert.deepEqual(sent, ['a/us', 'a/eu', 'a/eu', 'a/us']);
