@@ -4,13 +4,14 @@
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Benchmark } from './main.ts';
-import { canPin, pin } from './overhead/children.ts';
-import { startProcess } from './streams/processes.ts';
+import { canPin, pin, startChild } from './overhead/children.ts';
 import { type Open, straight, throughRelay } from './streams/readers.ts';
 import { Delays } from './streams/stamp.ts';
 import type { Use } from './streams/subject.ts';
 import { judge } from './report.ts';
 
+const UPSTREAM = new URL('streams/upstream.ts', import.meta.url);
+const SUBJECT = new URL('streams/subject.ts', import.meta.url);
 const STREAMS = 2_000;
 const INTERVAL_MS = 50;
 const SETTLE_MS = 2_000;
@@ -20,7 +21,7 @@ async function run(args: readonly string[]): Promise<boolean> {
   const streams = Number(args[0] ?? STREAMS);
   if (!canPin) console.log('processes cannot be bound to cores here (no taskset): expect noise');
   pin(process.pid, 1);
-  const upstream = await startProcess('upstream.ts', [], 1, { BENCH_INTERVAL_MS: String(INTERVAL_MS) });
+  const upstream = await startChild(UPSTREAM, [], 1, { BENCH_INTERVAL_MS: String(INTERVAL_MS) });
   const url = `http://127.0.0.1:${upstream.port}`;
   try {
     console.log(`${streams} streams of ${1_000 / INTERVAL_MS} events a second each`);
@@ -37,7 +38,7 @@ async function run(args: readonly string[]): Promise<boolean> {
 
 /** Measures a subject, warm, on a core of its own. */
 async function relayed(name: 'relay' | 'forwarder', url: string, streams: number): Promise<Figures> {
-  const subject = await startProcess('subject.ts', [name, url], 0);
+  const subject = await startChild(SUBJECT, [name, url], 0, {}, ['--expose-gc']);
   try {
     await measure(throughRelay, subject.port, Math.min(200, streams));
     const idle = await subject.ask<Use>('memory');

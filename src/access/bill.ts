@@ -3,8 +3,8 @@ import { asRelayError, type Reason } from '../completion/errors.ts';
 import type { PriceBook } from '../completion/price.ts';
 import type { Reply, Settlement } from '../completion/reply.ts';
 import type { CacheStatus } from '../completion/trace.ts';
+import { observed } from '../completion/observed.ts';
 import { consumptionOf, type Expectation, expectationOf } from './expectation.ts';
-import { observed } from './observed.ts';
 import { OutputMeter, tokensWithin } from './output-meter.ts';
 import { type Consumption, NOTHING_USED } from './quota.ts';
 

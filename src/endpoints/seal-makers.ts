@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import type { Reply, StreamEvent } from '../completion/reply.ts';
+import { observed } from '../completion/observed.ts';
+import type { Reply } from '../completion/reply.ts';
 import type { Connection } from './account.ts';
 import type { RoutedCall } from './attempt.ts';
 import { homeOf, type Route } from './router.ts';
@@ -47,30 +48,11 @@ export class SealMakers {
       this.note(route.seal, organization);
       if (homeOf(route)?.name === organization) return reply;
     }
-    return lookThrough(reply, (json) => {
+    const look = (json: string): void => {
       for (const seal of seals(json)) this.note(seal, organization);
-    });
-  }
-}
-
-/** The same answer; `look` is shown each piece of it before anybody else. */
-function lookThrough(reply: Reply, look: (json: string) => void): Reply {
-  if (reply.kind === 'whole') {
+    };
+    if (reply.kind === 'stream') return { ...reply, events: observed(reply.events, ({ data }) => look(data)) };
     look(reply.body);
     return reply;
   }
-  const source = reply.events[Symbol.asyncIterator]();
-  const events: AsyncIterableIterator<StreamEvent> = {
-    async next() {
-      const result = await source.next();
-      if (result.done !== true) look(result.value.data);
-      return result;
-    },
-    async return() {
-      await source.return?.();
-      return { done: true, value: undefined };
-    },
-    [Symbol.asyncIterator]: () => events,
-  };
-  return { ...reply, events };
 }

@@ -2,6 +2,7 @@ import { Accumulator } from '../completion/accumulate.ts';
 import type { Call } from '../completion/call.ts';
 import { RelayError } from '../completion/errors.ts';
 import { JsonSyntaxError, members, stringMember } from '../completion/json.ts';
+import { observed } from '../completion/observed.ts';
 import { type Reply, type Settlement, type StreamEvent, type StreamReply, whenSettled } from '../completion/reply.ts';
 import type { Layer } from '../completion/service.ts';
 import type { Usage } from '../completion/usage.ts';
@@ -74,7 +75,6 @@ function stopReasonIn(body: string): string {
 
 /** Puts the answer together while it passes: its message, or undefined where that came to nothing. */
 function watched(reply: StreamReply): { seen: Reply; message: Promise<string | undefined> } {
-  const source = reply.events[Symbol.asyncIterator]();
   const { promise: message, resolve } = Promise.withResolvers<string | undefined>();
   let accumulator: Accumulator | undefined = new Accumulator();
   const note = (event: StreamEvent): void => {
@@ -88,15 +88,6 @@ function watched(reply: StreamReply): { seen: Reply; message: Promise<string | u
       resolve(undefined);
     }
   };
-  const pass = (result: IteratorResult<StreamEvent>): IteratorResult<StreamEvent> => {
-    if (result.done === true) resolve(undefined);
-    else note(result.value);
-    return result;
-  };
-  const events: AsyncIterableIterator<StreamEvent> = {
-    next: () => source.next().then(pass),
-    return: () => source.return?.() ?? Promise.resolve({ done: true, value: undefined }),
-    [Symbol.asyncIterator]: () => events,
-  };
+  const events = observed(reply.events, note, () => resolve(undefined));
   return { seen: { ...reply, events }, message };
 }
