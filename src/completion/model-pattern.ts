@@ -3,9 +3,12 @@
  * Takes the leftmost place for each part, which is enough where `*` is the only wildcard, so no pattern makes it slow.
  */
 export function matchesModel(pattern: string, model: string): boolean {
+  const star = pattern.indexOf('*');
+  if (star < 0) return pattern === model;
+  // `*` and `claude-*` are what a call meets, several times: they take no lists.
+  if (star === pattern.length - 1) return model.startsWith(pattern.slice(0, star));
   const [prefix = '', ...rest] = pattern.split('*');
-  const suffix = rest.pop();
-  if (suffix === undefined) return pattern === model;
+  const suffix = rest.pop() ?? '';
   const end = model.length - suffix.length;
   if (end < prefix.length || !model.startsWith(prefix) || !model.endsWith(suffix)) return false;
   let position = prefix.length;

@@ -72,7 +72,7 @@ export interface PriceBook {
  * @throws Error where `from` of an override is no date
  */
 export function priceBook(overrides: readonly ModelPrice[] = []): PriceBook {
-  const sections = [indexOf(overrides), indexOf(LIST_PRICES)];
+  const sections = [overrides, LIST_PRICES].filter((rows) => rows.length > 0).map(indexOf);
   const known = [...overrides, ...LIST_PRICES].filter((row): row is ModelPrice => !('unknown' in row));
   const dearestFast = Math.max(1, ...known.map(({ fast, input }) => (fast === undefined ? 1 : fast.input / input)));
   const dearestPlace = Math.max(...GEOGRAPHY_FACTORS.values());
