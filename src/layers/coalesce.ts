@@ -43,7 +43,10 @@ export function coalesce({ keyOf, history, now }: CoalesceOptions): Layer {
   };
 }
 
-/** One call to the next service on behalf of several callers. It is told of, and counted, with the first who is answered. */
+/**
+ * One call to the next service on behalf of several callers. It is told of, and counted, with the first who is answered; if
+ * he leaves while others read on, with the next of them.
+ */
 class Flight {
   private readonly controller = new AbortController();
   private readonly callers = new Set<Caller>();
@@ -55,7 +58,8 @@ class Flight {
   private readonly landed: () => void;
   private reply: Reply | undefined;
   private shared: SharedStream | undefined;
-  private counted = false;
+  /** With whom the flight is counted. */
+  private payer: Call | undefined;
   private over = false;
 
   /** @param again takes a call anew where the flight ran out of time that this caller still has */
@@ -133,7 +137,7 @@ class Flight {
 
   /** The caller's own view of the reply. What the flight used is told to all: the first one's status says that he paid. */
   private shareOf(reply: Reply, caller: Caller): Reply {
-    const isFirst = this.tell(caller.call, true);
+    this.tell(caller.call, true);
     if (reply.kind === 'whole' || this.shared === undefined) {
       this.leave(caller);
       return reply;
@@ -143,7 +147,7 @@ class Flight {
       this.leave(caller);
       resolve({ outcome, usage: {}, ...(error !== undefined && { error }) });
     });
-    return { ...reply, events, settled: this.settled(caller.call, read, reply.settled, isFirst) };
+    return { ...reply, events, settled: this.settled(caller.call, read, reply.settled) };
   }
 
   /** How a caller's own reading ended, and what the flight came to: that must wait for its end with him who is counted. */
@@ -151,26 +155,35 @@ class Flight {
     call: Call,
     read: Promise<Settlement>,
     flown: Settlement | Promise<Settlement>,
-    isFirst: boolean,
   ): Promise<Settlement> {
     const reading = await read;
-    if (reading.outcome !== 'delivered' && !isFirst) return reading;
+    if (reading.outcome !== 'delivered' && (this.payer !== call || this.handOn(call))) return reading;
     const settlement = await flown;
-    if (isFirst) this.tellAll(call.trace);
+    if (this.payer === call) this.tellAll(call.trace);
     return reading.outcome === 'delivered' ? settlement : { ...reading, usage: settlement.usage };
   }
 
-  /** Tells a caller of the flight; whether he is the first, with whom it is counted. The others waited for it as for an upstream. */
-  private tell({ trace }: Call, mayCount: boolean): boolean {
-    if (mayCount && !this.counted) {
-      this.counted = true;
+  /** Counts a flight that goes on with another caller, so that who has left holds nothing for it; false where none is left. */
+  private handOn({ trace }: Call): boolean {
+    const [next] = this.callers;
+    if (next === undefined || this.shared?.ended === true) return false;
+    this.payer = next.call;
+    this.tellAll(next.call.trace);
+    trace.cacheStatus = 'COALESCED';
+    return true;
+  }
+
+  /** Tells a caller of the flight. All but the one with whom it is counted waited for it as for an upstream. */
+  private tell(call: Call, mayPay: boolean): void {
+    const { trace } = call;
+    if (mayPay && this.payer === undefined) {
+      this.payer = call;
       this.tellAll(trace);
-      return true;
+      return;
     }
     const { account, region, upstreamRequestId, upstreamStatus, timeToFirstByte, simulated } = this.trace;
     Object.assign(trace, { account, region, upstreamRequestId, upstreamStatus, timeToFirstByte, simulated });
     trace.upstreamTime = this.now() - trace.startedAt;
-    return false;
   }
 
   private tellAll(trace: RelayInfoTrace): void {

@@ -72,23 +72,45 @@ describe('the callers of a shared flight', () => {
     );
   });
 
-  it('learn what a stream used when it is over, also the first one, who has left it', async () => {
+  it('pay for a stream whose first one has left it, who waits for nothing any more', async () => {
+    const stream = new FakeStream();
+    const share = layer((call) => {
+      call.trace.attempts += 1;
+      return Promise.resolve(stream.reply());
+    });
+    const gone = new AbortController();
+    const calls = [missed({ signal: gone.signal }), missed(), missed()];
+    const [left, ...staying] = await Promise.all(calls.map((call) => share(call)));
+    assert.ok(left?.kind === 'stream');
+    gone.abort(cancelled());
+    assert.deepEqual(await left.settled, { outcome: 'abandoned', usage: {} });
+    stream.push(event('message_start'), event('message_stop'), 'end');
+    for (const reply of staying) {
+      assert.ok(reply.kind === 'stream');
+      for await (const each of reply.events) assert.ok(each);
+      const { outcome, usage } = await reply.settled;
+      assert.deepEqual([outcome, usage], ['delivered', { output_tokens: 3 }]);
+    }
+    assert.deepEqual(
+      calls.map(({ trace }) => trace.cacheStatus),
+      ['COALESCED', 'MISS', 'COALESCED'],
+    );
+    assert.equal(calls[1]?.trace.attempts, 1);
+  });
+
+  it('leave it to the last of them to wait for what a stream has used that ends with him', async () => {
     const stream = new FakeStream();
     const share = layer(() => Promise.resolve(stream.reply()));
-    const gone = new AbortController();
-    const [left, stays] = [await share(missed({ signal: gone.signal })), await share(missed())];
-    assert.ok(left.kind === 'stream' && stays.kind === 'stream');
-    gone.abort(cancelled());
-    stream.push(event('message_start'), event('message_stop'), 'end');
-    for await (const each of stays.events) assert.ok(each);
-    const settlements: Settlement[] = [await left.settled, await stays.settled];
-    assert.deepEqual(
-      settlements.map(({ outcome, usage }) => [outcome, usage]),
-      [
-        ['abandoned', { output_tokens: 3 }],
-        ['delivered', { output_tokens: 3 }],
-      ],
-    );
+    const leaving = [new AbortController(), new AbortController()];
+    const settled: (Settlement | Promise<Settlement>)[] = [];
+    for (const { signal } of leaving) settled.push((await share(missed({ signal }))).settled);
+    stream.settlement.resolve({ outcome: 'abandoned', usage: { output_tokens: 3 } });
+    const usages: unknown[] = [];
+    for (const [index, each] of leaving.entries()) {
+      each.abort(cancelled());
+      usages.push((await settled[index])?.usage);
+    }
+    assert.deepEqual(usages, [{}, { output_tokens: 3 }]);
   });
 
   it('go on with a flight of their own where the first one had less time than they', async () => {
