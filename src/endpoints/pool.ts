@@ -161,6 +161,11 @@ export class Pool<A extends AccountOptions> {
     }
   }
 
+  /** Names of its accounts. */
+  get accounts(): string[] {
+    return [...new Set(this.#roster.endpoints.map(({ account }) => account.name))];
+  }
+
   /** Where its endpoints are: each region and base URL once. */
   get regions(): RegionOptions[] {
     const regions = this.#roster.endpoints.map(({ region }) => region);

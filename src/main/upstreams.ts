@@ -41,6 +41,8 @@ export async function openUpstreams(config: Config, telemetry: Telemetry, versio
     events,
   });
   metrics.watchBreakers(() => pool.snapshot().endpoints);
+  metrics.watchAccounts(() => pool.accounts);
+  metrics.watchRegions(() => pool.regions.map(({ name }) => name));
   const stopProbes = probe();
   /** Resolves when all that has left is closed. */
   let left: Promise<void> = Promise.resolve();

@@ -20,4 +20,9 @@ export class LabelValues {
     this.#seen.add(value);
     return value;
   }
+
+  /** What all these values are shown as. */
+  allBounded(values: readonly string[]): ReadonlySet<string> {
+    return new Set(values.map((value) => this.bounded(value)));
+  }
 }

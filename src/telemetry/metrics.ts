@@ -6,6 +6,7 @@ import type { Usage } from '../completion/usage.ts';
 import { type Exposition, exposition } from './exposition.ts';
 import { Instruments, type LabelledValue } from './instruments.ts';
 import { LabelValues } from './label-values.ts';
+import { LastTold } from './last-told.ts';
 
 /** What is configured: other values never make a new series. */
 export interface KnownLabels {
@@ -110,15 +111,8 @@ export function createMetrics(known: KnownLabels) {
     'Changes of breakers, by new state.',
     [...endpoint, 'state'],
   );
-  const roundTrip = make.gauge('claude_relay_region_rtt_seconds', 'Round trip to a region, as probed.', [
-    'region',
-    'method',
-  ]);
-  const limitRemaining = make.gauge(
-    'claude_relay_account_limit_remaining',
-    'What the upstream says is left of a limit.',
-    ['account', 'limit'],
-  );
+  const roundTrips = new LastTold();
+  const limitsLeft = new LastTold();
   const retries = make.counter('claude_relay_retries_total', 'Further attempts, by the reason of the failure before.', [
     'reason',
   ]);
@@ -202,10 +196,26 @@ export function createMetrics(known: KnownLabels) {
       });
     },
     roundTrip(region: string, method: 'icmp' | 'tcp', milliseconds: number): void {
-      roundTrip.of(regions.bounded(region), method).value = milliseconds / SECONDS;
+      roundTrips.tell(regions.bounded(region), method, milliseconds / SECONDS);
+    },
+    /** Shows at each scrape the round trips to the regions that there are. Once only. */
+    watchRegions(read: () => readonly string[]): void {
+      make.readings('claude_relay_region_rtt_seconds', 'Round trip to a region, as probed.', () =>
+        roundTrips
+          .keepOnly(regions.allBounded(read()))
+          .map(({ thing, kind, value }) => ({ labels: { region: thing, method: kind }, value })),
+      );
     },
     limitRemaining(account: string, limit: string, remaining: number): void {
-      limitRemaining.of(accounts.bounded(account), limit).value = remaining;
+      limitsLeft.tell(accounts.bounded(account), limit, remaining);
+    },
+    /** Shows at each scrape what is left of the limits of the accounts that there are. Once only. */
+    watchAccounts(read: () => readonly string[]): void {
+      make.readings('claude_relay_account_limit_remaining', 'What the upstream says is left of a limit.', () =>
+        limitsLeft
+          .keepOnly(accounts.allBounded(read()))
+          .map(({ thing, kind, value }) => ({ labels: { account: thing, limit: kind }, value })),
+      );
     },
     retried(reason: string): void {
       retries.of(reason).value += 1;

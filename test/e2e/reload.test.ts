@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { reloader } from '../../src/main/reload.ts';
 import { parseFaults } from '../../src/simulator/faults/rules.ts';
 import { parseLatency } from '../../src/simulator/latency.ts';
+import { parseLimits } from '../../src/simulator/limits/rules.ts';
 import type { Simulator } from '../../src/simulator/simulator.ts';
 import { account, ask, byAccount, configOf, type Outcome, startPooled, startRegion, statuses, until } from './relay.ts';
 
@@ -82,6 +83,37 @@ describe('a reload', () => {
     assert.deepEqual(await shown(), ['claude_relay_breaker_state{account="a",region="us"} 0']);
     await relay.reload(settings('b'));
     assert.deepEqual(await shown(), ['claude_relay_breaker_state{account="b",region="us"} 0']);
+  });
+
+  test('takes limits and round trips of what left out of the metrics, and keeps those of what stays', async () => {
+    const limits = parseLimits('rpm=1000');
+    await using us = await startRegion({ limits });
+    await using eu = await startRegion({ limits });
+    const routing = { strategy: 'round_robin', affinity: 'off', probe: { method: 'tcp', interval: '1h' } };
+    const settings = (...accounts: readonly object[]): object => ({ routing, accounts });
+    await using relay = await startPooled(settings(account('a', { us }), account('b', { eu })));
+    const shown = async (): Promise<string[]> =>
+      (await relay.admin('/metrics')).text
+        .split('\n')
+        .filter((line) => /^claude_relay_(account_limit_remaining|region_rtt_seconds)\{/.test(line))
+        .sort();
+    const shownOnceAsked = async (): Promise<string[]> => {
+      await relay.complete(ask());
+      return shown();
+    };
+    const areAllThere =
+      (...names: readonly string[]) =>
+      (lines: readonly string[]) =>
+        names.every((name) => lines.some((line) => line.includes(`"${name}"`)));
+    await until(shownOnceAsked, areAllThere('a', 'b', 'us', 'eu'));
+    const before = await shown();
+
+    await relay.reload(settings(account('a', { us }), account('c', { us })));
+    assert.deepEqual(
+      await shown(),
+      before.filter((line) => /"(a|us)"/.test(line)),
+    );
+    await until(shownOnceAsked, areAllThere('a', 'c', 'us'));
   });
 
   test('waits for nobody, and a call at an account that left ends where it is', async () => {

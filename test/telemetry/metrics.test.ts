@@ -55,7 +55,9 @@ function used() {
   metrics.queueWaited('background', 20);
   metrics.breakerChanged('primary', 'us-east', 'half-open');
   metrics.watchBreakers(() => [{ account: 'primary', region: 'us-east', breaker: 'half-open' }]);
+  metrics.watchRegions(() => ['us-east']);
   metrics.roundTrip('us-east', 'tcp', 12);
+  metrics.watchAccounts(() => ['primary']);
   metrics.limitRemaining('primary', 'requests', 99);
   metrics.retried('UPSTREAM_OVERLOADED');
   return metrics;
@@ -78,6 +80,7 @@ test('every metric of the contract is there, with its values in seconds', async 
     'claude_relay_breaker_state{account="primary",region="us-east"} 1',
     'claude_relay_breaker_transitions_total{account="primary",region="us-east",state="half-open"} 1',
     'claude_relay_region_rtt_seconds{region="us-east",method="tcp"} 0.012',
+    'claude_relay_account_limit_remaining{account="primary",limit="requests"} 99',
     'claude_relay_cache_requests_total{result="coalesced"} 1',
     'claude_relay_cache_evictions_total 3',
     'claude_relay_tokens_total{tenant="search",model="claude-a",kind="input"} 7',
@@ -135,6 +138,39 @@ test('breakers are shown as they stand at the scrape, and those that left no mor
     { account: 'unknown-3', region: 'us-east', breaker: 'closed' },
   ];
   assert.deepEqual(await shown(), ['other 2'], 'of those that share a series, the worst off');
+});
+
+test('limits and round trips are shown of the accounts and regions that there are, and no others', async () => {
+  const metrics = createMetrics({ ...KNOWN, account: (name) => name !== 'unknown', region: () => true });
+  let accounts: readonly string[] = ['a', 'b'];
+  let regions: readonly string[] = ['us', 'eu'];
+  metrics.watchAccounts(() => accounts);
+  metrics.watchRegions(() => regions);
+  const shown = async (): Promise<string[]> => {
+    const { text } = await metrics.render('');
+    const gauges = /^claude_relay_(?:account_limit_remaining|region_rtt_seconds)\{\w+="(\w+)",\w+="(\w+)"\} (\S+)$/gm;
+    return [...text.matchAll(gauges)].map(([, thing, kind, value]) => `${thing} ${kind} ${value}`).sort();
+  };
+  assert.deepEqual(await shown(), [], 'nothing was told yet');
+
+  for (const account of ['a', 'b']) metrics.limitRemaining(account, 'requests', 99);
+  metrics.limitRemaining('a', 'input_tokens', 5);
+  metrics.limitRemaining('a', 'requests', 98);
+  metrics.roundTrip('us', 'tcp', 12);
+  metrics.roundTrip('eu', 'icmp', 80);
+  const ofA = ['a input_tokens 5', 'a requests 98'];
+  assert.deepEqual(await shown(), [...ofA, 'b requests 99', 'eu icmp 0.08', 'us tcp 0.012']);
+
+  accounts = ['a', 'unknown'];
+  regions = ['us'];
+  metrics.limitRemaining('b', 'requests', 97);
+  assert.deepEqual(await shown(), [...ofA, 'us tcp 0.012'], 'an answer that was under way brings nothing back');
+  metrics.limitRemaining('unknown', 'requests', 7);
+  assert.deepEqual(await shown(), [...ofA, 'other requests 7', 'us tcp 0.012']);
+
+  accounts = ['b'];
+  regions = ['us', 'eu'];
+  assert.deepEqual(await shown(), ['us tcp 0.012'], 'what comes again begins anew');
 });
 
 test('the process’s own metrics are there when asked for', async () => {
