@@ -2,14 +2,14 @@ import type { Operation } from '../../completion/call.ts';
 import { type FieldViolation, RelayError } from '../../completion/errors.ts';
 import { unquote } from '../../completion/json.ts';
 import type { DecodedRequest } from '../relay-service.ts';
+import { inDocumentOrder } from './document-order.ts';
 import { objectText } from './object-text.ts';
 import type { FieldTexts, MessagePlan } from './plan.ts';
 import { readOptions } from './relay-options.ts';
 import type { Requirements } from './requirements.ts';
 import { isSelfContained } from './self-contained.ts';
-import { sentFields } from './sent-fields.ts';
 import { JsonDecoder } from './to-json.ts';
-import { RequestViolation } from './violation.ts';
+import { MAX_VIOLATIONS, RequestViolation } from './violation.ts';
 
 /** A path in an error's message is cut in the middle beyond this; in the violations it is whole. */
 const MAX_SHOWN_PATH = 100;
@@ -21,16 +21,16 @@ export function decodeRequest(
   requirements: Requirements,
   wire: Buffer,
 ): DecodedRequest {
+  const texts: (string | undefined)[] = [];
+  const text = (name: string): string | undefined => {
+    const field = plan.byName.get(name);
+    return field === undefined ? undefined : texts[field.index];
+  };
   try {
-    const texts = new JsonDecoder(wire, requirements).root(plan);
-    const text = (name: string): string | undefined => {
-      const field = plan.byName.get(name);
-      return field === undefined ? undefined : texts[field.index];
-    };
-    const { options, routing, cache, violations } = readOptions(text('relay'));
-    const problems = [...requirements.violations(plan, texts), ...violations];
-    if (problems.length > 0) throw invalid(problems);
+    new JsonDecoder(wire, requirements).root(plan, texts);
     const body = operation === 'models' ? queryOf(plan, texts) : objectText(plan, texts);
+    const { options, routing, cache, violations } = readOptions(text('relay'));
+    if (violations.length > 0) throw invalid(plan, violations);
     return {
       body,
       model: unquote(text('model') ?? '""'),
@@ -42,9 +42,7 @@ export function decodeRequest(
     };
   } catch (thrown) {
     if (!(thrown instanceof RequestViolation)) throw thrown;
-    const sent = sentFields(plan, wire);
-    const missing = sent === undefined ? [] : requirements.missing(plan, sent);
-    throw invalid([{ field: thrown.path, description: thrown.message }, ...missing]);
+    throw invalid(plan, [...thrown.violations, ...readOptions(text('relay')).violations]);
   }
 }
 
@@ -62,10 +60,14 @@ function queryOf(plan: MessagePlan, texts: FieldTexts): string {
   return query.toString();
 }
 
-function invalid(violations: readonly FieldViolation[]): RelayError {
+function invalid(plan: MessagePlan, found: readonly FieldViolation[]): RelayError {
+  const violations = inDocumentOrder(plan, found.slice(0, MAX_VIOLATIONS));
   const [first] = violations;
+  const isCut = found.length > MAX_VIOLATIONS;
   const where = first === undefined || first.field === '' ? 'The request' : shown(first.field);
-  const more = violations.length > 1 ? ` (and ${violations.length - 1} more, see BadRequest in the details)` : '';
+  const count = `${isCut ? 'at least ' : ''}${found.length - 1} more`;
+  const more = found.length > 1 ? ` (and ${count}, see BadRequest in the details)` : '';
+  if (isCut) violations.push({ field: '', description: 'has more violations than these; correct these first' });
   return new RelayError('INVALID_REQUEST', `${where} ${first?.description ?? 'is invalid'}${more}`, { violations });
 }
 

@@ -1,6 +1,6 @@
-import type { FieldViolation } from '../../completion/errors.ts';
 import { entries } from '../../completion/json.ts';
 import type { FieldPlan, FieldTexts, MessagePlan } from './plan.ts';
+import { RequestViolation, withThrown } from './violation.ts';
 
 /** What is wrong with the JSON text of a field (undefined: it was not sent), and what to do about it. */
 type Rule = (text: string | undefined) => string | undefined;
@@ -38,28 +38,22 @@ export class Requirements {
     }
   }
 
-  /** What is wrong with the fields of a message. */
-  violations(plan: MessagePlan, texts: FieldTexts): readonly FieldViolation[] {
+  /**
+   * Adds the rules that a message breaks to what was found wrong in reading it; undefined where nothing is. Throws where
+   * that is too much. Of a field that could not be read the rules say nothing.
+   */
+  check(plan: MessagePlan, texts: FieldTexts, read: RequestViolation | undefined): RequestViolation | undefined {
     const rules = this.rules.get(plan);
-    if (rules === undefined) return NONE;
-    const found: FieldViolation[] = [];
+    if (rules === undefined) return read;
+    let found = read;
     for (const [field, rule] of rules) {
       const description = rule(texts[field.index]);
-      if (description !== undefined) found.push({ field: field.name, description });
+      if (description === undefined || found?.isIn(field.name) === true) continue;
+      found = withThrown(found, new RequestViolation(description).under(field.name));
     }
     return found;
   }
-
-  /** What is wrong with the fields of a message that were not sent. */
-  missing(plan: MessagePlan, sent: ReadonlySet<FieldPlan>): readonly FieldViolation[] {
-    return (this.rules.get(plan) ?? []).flatMap(([field, rule]) => {
-      const description = sent.has(field) ? undefined : rule(undefined);
-      return description === undefined ? [] : [{ field: field.name, description }];
-    });
-  }
 }
-
-const NONE: readonly FieldViolation[] = [];
 
 /** Asks for nothing: for messages that are no requests. */
 export const NO_REQUIREMENTS = new Requirements([]);

@@ -2,8 +2,9 @@ import { JsonMessageDecoder } from './json-message.ts';
 import { durationText } from './duration.ts';
 import { objectText } from './object-text.ts';
 import type { FieldPlan, FieldTexts, MessagePlan } from './plan.ts';
+import { passOver } from './pass-over.ts';
 import type { Requirements } from './requirements.ts';
-import { finiteText, RequestViolation, violationIn } from './violation.ts';
+import { finiteText, RequestViolation, violationIn, withThrown } from './violation.ts';
 import { type Span, WireReader } from './wire-reader.ts';
 
 /** Levels of nested protobuf messages, as in other runtimes. */
@@ -18,6 +19,9 @@ const MAX_FIELDS = 1_000_000;
 const MAX_ITEMS = 100_000;
 const MAX_TOOLS = 10_000;
 
+/** The members of a message while it is read. */
+type Texts = (string | undefined)[];
+
 /**
  * Translates one protobuf message to JSON text, deterministically: members stand in the order of the proto file,
  * whatever the order on the wire. Methods throw RequestViolation.
@@ -28,40 +32,50 @@ export class JsonDecoder {
   private readonly jsonMessages: JsonMessageDecoder;
   private fields = 0;
 
-  /** @param requirements what messages inside the root must have */
+  /** @param requirements what messages must have, at every depth */
   constructor(wire: Buffer, requirements: Requirements) {
     this.reader = new WireReader(wire);
     this.requirements = requirements;
     this.jsonMessages = new JsonMessageDecoder(this.reader);
   }
 
-  /** The members of the root message. */
-  root(plan: MessagePlan): FieldTexts {
-    return this.members(plan, [{ start: 0, end: this.reader.end }], 0);
+  /**
+   * The members of the root message.
+   *
+   * @param texts where they are put, so that those which can be read are there also where it throws
+   */
+  root(plan: MessagePlan, texts: Texts = []): FieldTexts {
+    return this.members(plan, [{ start: 0, end: this.reader.end }], 0, texts);
   }
 
   /**
    * The members of a message. Its pieces are read one after the other, which is what merging them means:
    * https://protobuf.dev/programming-guides/encoding/#last-one-wins ; those of messages inside it are only found here,
-   * and read at the end, so that no byte is read more than once at a level.
+   * and read at the end, so that no byte is read more than once at a level. A field that is wrong is passed over, so that
+   * what else is wrong is told with it.
    */
-  private members(plan: MessagePlan, pieces: readonly Span[], depth: number): FieldTexts {
+  private members(plan: MessagePlan, pieces: readonly Span[], depth: number, texts: Texts): FieldTexts {
     const { reader } = this;
-    const texts: (string | undefined)[] = [];
     let nested: Span[][] | undefined;
     let lists: string[][] | undefined;
+    let found: RequestViolation | undefined;
     for (const piece of pieces) {
       reader.pos = piece.start;
       reader.end = piece.end;
       while (reader.pos < reader.end) {
-        const field = this.nextField(plan);
-        const { index } = field;
+        const start = reader.pos;
+        let field: FieldPlan | undefined;
         try {
+          field = this.nextField(plan);
+          const { index } = field;
           if (field.repeated) this.readItem(field, depth, ((lists ??= [])[index] ??= []));
           else if (field.nested) ((nested ??= [])[index] ??= []).push(reader.span());
           else texts[index] = this.scalar(field);
         } catch (thrown) {
-          throw violationIn(field.name, thrown);
+          found = withThrown(found, field === undefined ? thrown : violationIn(field.name, thrown));
+          reader.pos = start;
+          reader.end = piece.end;
+          if (!passOver(reader)) throw found;
         }
       }
     }
@@ -70,15 +84,24 @@ export class JsonDecoder {
     });
     nested?.forEach((spans, index) => {
       const field = plan.fields[index];
-      if (field !== undefined) texts[index] = this.nested(field, spans, depth);
+      if (field === undefined) return;
+      try {
+        texts[index] = this.nested(field, spans, depth);
+      } catch (thrown) {
+        found = withThrown(found, thrown);
+      }
     });
+    found = this.requirements.check(plan, texts, found);
+    if (found !== undefined) throw withExtra(found, plan, texts);
     return texts;
   }
 
   private readItem(field: FieldPlan, depth: number, items: string[]): void {
     const { reader } = this;
     const most = field.name === 'tools' ? MAX_TOOLS : MAX_ITEMS;
-    if (items.length === most) throw new RequestViolation(`has more than ${most} items; send fewer`);
+    if (items.length === most) {
+      throw new RequestViolation(`has more than ${most} items; send fewer`, { isFinal: true });
+    }
     try {
       if (!field.nested) {
         items.push(this.scalar(field));
@@ -90,7 +113,9 @@ export class JsonDecoder {
       reader.pos = span.end;
       reader.end = end;
     } catch (thrown) {
-      throw violationIn(`[${items.length}]`, thrown);
+      // The item keeps its place, so that those behind it have theirs.
+      const place = items.push('') - 1;
+      throw violationIn(`[${place}]`, thrown);
     }
   }
 
@@ -111,9 +136,7 @@ export class JsonDecoder {
     }
     if (plan.form === 'json') return this.jsonMessages.read(pieces);
     if (plan.form === 'union') return this.union(plan, pieces, depth + 1);
-    const texts = this.members(plan, pieces, depth + 1);
-    const [violation] = this.requirements.violations(plan, texts);
-    if (violation !== undefined) throw new RequestViolation(violation.description).under(violation.field);
+    const texts = this.members(plan, pieces, depth + 1, []);
     if (plan.form === 'list') return texts[0] ?? '[]';
     return objectText(plan, texts, field.head);
   }
@@ -165,7 +188,9 @@ export class JsonDecoder {
   private nextField(plan: MessagePlan): FieldPlan {
     this.fields += 1;
     if (this.fields > MAX_FIELDS) {
-      throw new RequestViolation(`is beyond the ${MAX_FIELDS} fields that a request may have; send less at once`);
+      throw new RequestViolation(`is beyond the ${MAX_FIELDS} fields that a request may have; send less at once`, {
+        isFinal: true,
+      });
     }
     const tag = this.reader.uint32();
     const number = tag >>> 3;
@@ -175,6 +200,16 @@ export class JsonDecoder {
     throw new RequestViolation(
       `has wire type ${tag & 7} where its type needs ${field.tag & 7}; is the client generated from this proto?`,
     ).under(field.name);
+  }
+}
+
+/** What is wrong with a message, and with its `extra`, which is looked at only when the message is put together. */
+function withExtra(found: RequestViolation, plan: MessagePlan, texts: FieldTexts): RequestViolation {
+  try {
+    objectText(plan, texts);
+    return found;
+  } catch (thrown) {
+    return withThrown(found, thrown);
   }
 }
 

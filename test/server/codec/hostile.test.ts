@@ -94,9 +94,23 @@ describe('numbers', () => {
     );
   });
 
-  it('of empty turns are refused at the first', () => {
+  it('of empty turns are refused at the first few', () => {
     const { violations } = refusal(Buffer.concat([small, Buffer.from('1a00'.repeat(MILLION), 'hex')]));
-    assert.deepEqual([violations.length, violations[0]?.field], [1, 'messages[1].role']);
+    const turns = Array.from({ length: 20 }, (_, index) => `messages[${index + 1}].role`);
+    assert.deepEqual(
+      violations.map(({ field }) => field),
+      [...turns, ''],
+    );
+  });
+
+  it('of violations are bounded at every depth together', () => {
+    const wrong = raw.bytes(2, '').toString('hex').repeat(19);
+    const id = Buffer.concat([raw.bytes(1, 'id'), Buffer.from(wrong, 'hex')]);
+    const level = (length: number): Buffer =>
+      Buffer.concat([head(5, id.length + head(2, length).length + length), id, head(2, length)]);
+    const { violations, message } = refusal(turnOf(nest(LEVELS, text, level)));
+    assert.equal(violations.length, 21);
+    assert.match(message, /at least \d+ more/);
   });
 
   it('of items of a list are bounded', () => {

@@ -104,9 +104,10 @@ describe('a request that was damaged on its way', () => {
         if (text === undefined) continue;
         const damaged = Buffer.from(wire);
         damaged[text.start + Math.floor((text.end - text.start) / 2)] = 0xff;
-        const [violation] = refusal(damaged).violations;
+        const [violation, ...more] = refusal(damaged).violations;
         assert.equal(violation?.field, path);
         assert.match(violation.description, /not valid UTF-8/);
+        assert.deepEqual(more, []);
         strings += 1;
       }
     }
@@ -121,7 +122,8 @@ describe('a request that was damaged on its way', () => {
           const own = damaged[tag] ?? 0;
           if (own % 8 === wireType) continue;
           damaged[tag] = own - (own % 8) + wireType;
-          assert.equal(refusal(damaged).violations[0]?.field, pathOfTag(path));
+          // What follows may be read from the wrong byte on, so that it is not alone.
+          assert.ok(refusal(damaged).violations.some(({ field }) => field === pathOfTag(path)));
         }
       }
     }

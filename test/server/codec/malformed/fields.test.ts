@@ -1,6 +1,5 @@
-import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
-import { HI, raw, refusal, serialize, SMALL } from '../support.ts';
+import { describe } from 'node:test';
+import { HI, raw, SMALL } from '../support.ts';
 import { IN_BLOCK, IN_TURN, refuses, turn, withBlock, withTool } from './cases.ts';
 
 describe('what is missing or out of range is refused', () => {
@@ -89,37 +88,4 @@ describe('a oneof without a member, or with two, is refused', () => {
       says: /no kind/,
     },
   ]);
-});
-
-describe('a request from which much is missing', () => {
-  it('is told all of it at once', () => {
-    const { violations, message } = refusal(Buffer.alloc(0));
-    assert.deepEqual(
-      violations.map(({ field }) => field),
-      ['model', 'max_tokens', 'messages'],
-    );
-    assert.match(message, /and 2 more/);
-  });
-
-  it('is told of that beside what is wrong', () => {
-    const fieldsOf = (wire: Buffer): string[] => refusal(wire).violations.map(({ field }) => field);
-    const wrong = { role: 'user', content: [{}] };
-    assert.deepEqual(fieldsOf(serialize('CompleteRequest', { messages: [wrong] })), [
-      'messages[0].content[0]',
-      'model',
-      'max_tokens',
-    ]);
-    assert.deepEqual(fieldsOf(serialize('CompleteRequest', { ...SMALL, messages: [wrong] })), [
-      'messages[0].content[0]',
-    ]);
-    const ofAnotherType = raw.number(1, 7);
-    assert.deepEqual(fieldsOf(ofAnotherType), ['model', 'max_tokens', 'messages']);
-  });
-
-  it('is told the first alone where the bytes are no protobuf, or too much', () => {
-    const count = (wire: Buffer): number => refusal(wire).violations.length;
-    assert.equal(count(Buffer.from('{"model":"m"}')), 1);
-    assert.equal(count(raw.bytes(3, 'cut').subarray(0, -1)), 1);
-    assert.equal(count(Buffer.alloc(2_000_000, raw.bytes(5, ''))), 1);
-  });
 });
