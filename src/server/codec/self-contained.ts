@@ -1,7 +1,10 @@
 /** Tools that the API runs itself: what they find is no function of the request (messages-api 1.6, "Runs"). */
 const SERVER_TOOL = /"type"\s*:\s*"(?:web_search|web_fetch|code_execution|tool_search_tool|advisor|mcp_toolset)/;
-/** Tools may also come with a message, in whatever way they run (messages-api 1.3, `tool_addition`). */
-const TOOLS_IN_MESSAGES = /"type"\s*:\s*"tool_addition"/;
+/**
+ * Tools may also come with a message, in whatever way they run (messages-api 1.3, `tool_addition`); and images and documents
+ * by URL are what is found there at the time.
+ */
+const FROM_ELSEWHERE = /"type"\s*:\s*"(?:tool_addition|url)"/;
 /** Members of requests that name state which the upstream keeps; and tools, in a shape that the proto does not know. */
 const UPSTREAM_STATE = /"(?:mcp_servers|thread|container|fallback_credit_token|context_management|tools)"\s*:/;
 const ASCII_ESCAPE = /\\u00([0-7][0-9a-f])/gi;
@@ -14,8 +17,9 @@ const ASCII_ESCAPE = /\\u00([0-7][0-9a-f])/gi;
  *   long ones that is to happen once
  */
 export function isSelfContained(text: (field: string) => string | undefined, body: string): boolean {
-  if (text('container') !== undefined || SERVER_TOOL.test(spelledOut(text('tools')))) return false;
-  if (TOOLS_IN_MESSAGES.test(spelledOut(body))) return false;
+  if (text('container') !== undefined || text('diagnostics') !== undefined) return false;
+  if (SERVER_TOOL.test(spelledOut(text('tools')))) return false;
+  if (FROM_ELSEWHERE.test(spelledOut(body))) return false;
   return !UPSTREAM_STATE.test(spelledOut(text('extra')));
 }
 

@@ -32,8 +32,17 @@ describe('an answer follows from the request alone', () => {
     );
   });
 
+  it('but not where images or documents are fetched at the time', () => {
+    const sent = (block: object) => ({ messages: [{ role: 'user', content: [block] }] });
+    assert.ok(!isSelfContained(sent({ image: { source: { url: { url: 'https://a.example/now.png' } } } })));
+    assert.ok(!isSelfContained(sent({ document: { source: { url: { url: 'https://a.example/now.pdf' } } } })));
+    assert.ok(isSelfContained(sent({ image: { source: { base64: { media_type: 'image/png', data: 'AAAA' } } } })));
+    assert.ok(isSelfContained(sent({ text: { text: '{"type":"url"}' } })));
+  });
+
   it('but not where it names state that the upstream keeps', () => {
     assert.ok(!isSelfContained({ container: { id: 'c' } }));
+    assert.ok(!isSelfContained({ diagnostics: { previous_message_id: 'msg_1' } }));
     for (const extra of ['{"container":"c"}', '{"thr\\u0065ad":{"id":"t"}}', '{ "mcp_servers" : [] }']) {
       assert.ok(!isSelfContained({ extra: { text: extra } }), extra);
     }
