@@ -169,14 +169,13 @@ export class Dispatcher {
 
   /** Whether the waiter is gone, served or refused. */
   #serve(waiter: Waiter): boolean {
-    const { router, clock, events } = this.#options;
+    const { router, clock } = this.#options;
     const route = router.route(waiter.call);
     const waited = clock.now() - waiter.since;
     const placed = this.#placement.place(waiter.call, route, waited);
     if (placed instanceof Lease) {
       this.#room.serve(waiter);
-      this.#left(waiter);
-      events.queueWaited(waiter.priority, waited);
+      this.#left(waiter, waited);
       waiter.serve(placed);
       return true;
     }
@@ -197,12 +196,16 @@ export class Dispatcher {
     this.stir();
   }
 
+  /** Not served: what it waited for nothing is told with the call all the same. */
   #leave(waiter: Waiter): void {
+    const waited = this.#options.clock.now() - waiter.since;
     this.#room.leave(waiter);
-    this.#left(waiter);
+    this.#left(waiter, waited);
+    waiter.call.trace.queued += waited;
   }
 
-  #left(waiter: Waiter): void {
+  #left(waiter: Waiter, waited: number): void {
+    this.#options.events.queueWaited(waiter.priority, waited);
     waiter.deafen();
     if (waiter.patience !== undefined) this.#options.alarm.cancel(waiter.patience);
     for (const pacer of waiter.keptBy) pacer.forgetMisfit();

@@ -98,9 +98,9 @@ class Flight {
   /** A caller who waits for the flight to open goes away. */
   abandon(caller: Caller): void {
     const { call } = caller;
-    this.callers.delete(caller);
-    this.tell(call, this.callers.size === 0);
+    // With the last of them the flight ends, and only then is it known how long it waited and flew.
     this.leave(caller);
+    this.tell(call, this.callers.size === 0);
     caller.reject(call.signal.reason);
   }
 
