@@ -1,5 +1,5 @@
 /** Counts and logs every call once, whichever way it ends. To stand above all layers, so that their refusals count. */
-import type { Call, Operation } from '../completion/call.ts';
+import type { Call, Operation, TraceContext } from '../completion/call.ts';
 import { asRelayError, RelayError } from '../completion/errors.ts';
 import { type Settlement, whenSettled } from '../completion/reply.ts';
 import type { Layer } from '../completion/service.ts';
@@ -26,6 +26,8 @@ export interface CallLine {
   readonly status: string;
   readonly reason: string | undefined;
   readonly request_id: string;
+  /** Of the caller's `traceparent`; absent where it sent none. */
+  readonly trace_id: string | undefined;
   readonly operation: string;
   readonly stream: boolean;
   readonly tenant: string;
@@ -136,11 +138,17 @@ function levelOf(error: RelayError | undefined): 'info' | 'warn' | 'error' {
   return error.reason === 'INTERNAL' ? 'error' : 'warn';
 }
 
+/** Where the trace id stands in a `traceparent`: https://www.w3.org/TR/trace-context/#traceparent-header-field-values */
+const TRACE_ID = { start: 3, end: 35 };
+
 /** What a line is about. */
-type Subject = Pick<Call, 'id' | 'wantsStream' | 'tenant' | 'model'> & { readonly operation: string };
+type Subject = Pick<Call, 'id' | 'wantsStream' | 'tenant' | 'model'> & {
+  readonly operation: string;
+  readonly traceContext?: TraceContext;
+};
 
 function lineOf(
-  { id, operation, wantsStream, tenant, model }: Subject,
+  { id, operation, wantsStream, tenant, model, traceContext }: Subject,
   trace: RelayInfoTrace,
   error: RelayError | undefined,
   total: number,
@@ -150,6 +158,7 @@ function lineOf(
     status: error?.status ?? 'OK',
     reason: error?.reason,
     request_id: id,
+    trace_id: traceContext?.traceparent?.slice(TRACE_ID.start, TRACE_ID.end),
     account: trace.account,
     region: trace.region,
     upstream_request_id: trace.upstreamRequestId,

@@ -141,6 +141,19 @@ test('a cached answer saves what it would have cost, and uses no tokens', async 
   ]);
 });
 
+test('a line says which trace the call belongs to, where its caller told', async () => {
+  const { layer, lines } = observer();
+  const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const settled = Promise.resolve<Settlement>({ outcome: 'delivered', usage: {} });
+  await layer(async () => replyOf(settled))({ ...callWith({}), traceContext: { traceparent } });
+  await layer(async () => replyOf(settled))({ ...callWith({}), traceContext: {} });
+  await settled;
+  assert.deepEqual(
+    lines.map(([, line]) => line.trace_id),
+    ['0af7651916cd43dd8448eb211c80319c', undefined],
+  );
+});
+
 test('a refusal at the edge counts once, and was never in flight', () => {
   const { refused, told, lines } = observer();
   refused({ id: 'r-2', error: new RelayError('UNAUTHENTICATED', 'Send a token.'), trace: startTrace(149) });
