@@ -16,7 +16,12 @@ export interface Holdings {
   readonly listeners: number;
   /** Node's own, of leaking listeners for example. */
   readonly warnings: readonly string[];
+  /** Promises made since they are counted. */
+  readonly promises: number;
 }
+
+/** What a relay's process does before it tells what it holds. */
+export type Question = 'holdings' | 'collected' | 'counting';
 
 export interface RelayChild extends AsyncDisposable {
   readonly address: string;
@@ -24,6 +29,8 @@ export interface RelayChild extends AsyncDisposable {
   readonly holdings: () => Promise<Holdings>;
   /** The same after garbage collection. */
   readonly collected: () => Promise<Holdings>;
+  /** The same, from when on promises are counted; to be asked once. */
+  readonly counting: () => Promise<Holdings>;
   /** A gauge or counter of the relay's metrics, all its series added. */
   readonly metric: (name: string) => Promise<number>;
 }
@@ -36,7 +43,7 @@ export async function startChild(settings: object): Promise<RelayChild> {
   const child = fork(SUBJECT, [path], { execArgv: ['--expose-gc'] });
   const { address, adminAddress } = await answerOf<Pick<RelayChild, 'address' | 'adminAddress'>>(child);
   remove();
-  const ask = (question: string): Promise<Holdings> => {
+  const ask = (question: Question): Promise<Holdings> => {
     const answer = answerOf<Holdings>(child);
     child.send(question);
     return answer;
@@ -46,6 +53,7 @@ export async function startChild(settings: object): Promise<RelayChild> {
     adminAddress,
     holdings: () => ask('holdings'),
     collected: () => ask('collected'),
+    counting: () => ask('counting'),
     metric: (name) => readMetric(adminAddress, name),
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');

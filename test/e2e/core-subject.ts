@@ -1,18 +1,22 @@
 /** A relay in a process of its own, which tells of what it holds. Arguments: the configuration file. */
 import { setImmediate as round } from 'node:timers/promises';
+import { promiseHooks } from 'node:v8';
 import { loadConfig } from '../../src/config/load.ts';
 import { startRelay } from '../../src/main.ts';
+import { makeObjectsYoung } from '../../src/main/young-objects.ts';
 import { createLog } from '../../src/telemetry/log.ts';
-import type { Holdings } from './core-process.ts';
+import type { Holdings, Question } from './core-process.ts';
 
 const warnings: string[] = [];
 process.on('warning', ({ message }) => warnings.push(message));
+
+let promises = 0;
 
 function holdings(): Holdings {
   const resources: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
   const { heapUsed, external, rss } = process.memoryUsage();
-  return { heapUsed, live: heapUsed + external, rss, resources, listeners: listenersOf(process), warnings };
+  return { heapUsed, live: heapUsed + external, rss, resources, listeners: listenersOf(process), warnings, promises };
 }
 
 function listenersOf(emitter: NodeJS.EventEmitter): number {
@@ -27,11 +31,18 @@ async function collect(): Promise<void> {
   }
 }
 
+const ready: Readonly<Record<Question, () => void | Promise<void>>> = {
+  holdings: () => undefined,
+  collected: collect,
+  counting: () => void promiseHooks.onInit(() => void promises++),
+};
+
+// As `serve` does.
+makeObjectsYoung();
 const config = loadConfig({ path: process.argv[2], env: {} });
 const relay = await startRelay(config, createLog({ level: 'silent' }), '0.0.0-test');
-process.on('message', (question: 'holdings' | 'collected') => {
-  const ready = question === 'collected' ? collect() : Promise.resolve();
-  void ready.then(() => process.send?.(holdings()));
+process.on('message', (question: Question) => {
+  void Promise.resolve(ready[question]()).then(() => process.send?.(holdings()));
 });
 process.on('disconnect', () => process.exit());
 process.send?.({ address: relay.address, adminAddress: relay.adminAddress });
