@@ -14,7 +14,7 @@ import type { Operation } from '../completion/call.ts';
 import { type RelayInfoTrace, startTrace } from '../completion/trace.ts';
 import { requestId, requireBounded } from './caller-metadata.ts';
 import type { Clock } from './clock.ts';
-import { deadlineExceeded, errorOfGrpc } from './grpc-errors.ts';
+import { deadlineExceeded, errorOfGrpc, unimplemented } from './grpc-errors.ts';
 import { http2StreamOf } from './http2-stream.ts';
 import type { Intake } from './intake.ts';
 import { type Peer, peerOf } from './peer.ts';
@@ -46,7 +46,7 @@ export type Screen = (metadata: Metadata, peer: Peer) => void;
 /** A call that ended before any service saw it. */
 export interface Refusal {
   readonly id: string;
-  /** Absent where the call never got as far as its request. */
+  /** Absent where the method is unknown. */
   readonly operation?: Operation;
   /** Absent where the caller was not yet known. */
   readonly tenant?: string;
@@ -73,17 +73,26 @@ export interface EdgeHost {
 /** Serves one method: answers through the call, or rejects. */
 export type Handler = (call: EdgeCall, request: Buffer) => Promise<void>;
 
+/** A method as a call asks for it. */
+export interface Method {
+  /** `/package.Service/Method`, or whatever a caller wrote in its place. */
+  readonly path: string;
+  /** Absent where the method is unknown. */
+  readonly operation?: Operation;
+  /** Absent where nobody serves the method: it is UNIMPLEMENTED. */
+  readonly handler?: Handler;
+}
+
 export class EdgeCall implements Listener {
   readonly trace: RelayInfoTrace;
   /** Set once headers have come. */
   id = '';
   metadata: Metadata = NO_METADATA;
-  /** Set by the handler as soon as it knows them: refusals tell of them. */
-  operation: Operation | undefined;
+  /** Set by the handler as soon as it knows: refusals tell of it. */
   tenant: string | undefined;
   readonly #grpc: ServerInterceptingCallInterface;
   readonly #sendStatus: (status: OutgoingStatus) => void;
-  readonly #handler: Handler;
+  readonly #method: Method;
   readonly #host: EdgeHost;
   readonly #abort = new AbortController();
   readonly #stream: ServerHttp2Stream | undefined;
@@ -99,11 +108,11 @@ export class EdgeCall implements Listener {
   #waitingBytes = 0;
   #wake: (() => void) | undefined;
 
-  constructor(grpc: ServerInterceptingCallInterface, handler: Handler, host: EdgeHost) {
+  constructor(grpc: ServerInterceptingCallInterface, method: Method, host: EdgeHost) {
     this.trace = startTrace(host.clock.now());
     this.#grpc = grpc;
     this.#stream = http2StreamOf(grpc);
-    this.#handler = handler;
+    this.#method = method;
     this.#host = host;
     // grpc-js itself ends calls that pass their deadline or are too large, through this method of its call.
     this.#sendStatus = grpc.sendStatus.bind(grpc);
@@ -157,8 +166,9 @@ export class EdgeCall implements Listener {
     this.#halfClosed = true;
     this.#arrived?.();
     if (this.#over) return;
-    if (this.#request !== undefined) {
-      this.#handler(this, this.#request).catch((thrown: unknown) => this.fail(asRelayError(thrown)));
+    const { handler } = this.#method;
+    if (this.#request !== undefined && handler !== undefined) {
+      handler(this, this.#request).catch((thrown: unknown) => this.fail(asRelayError(thrown)));
       return;
     }
     // A connection that breaks also ends the request; then `onCancel` is on its way and tells it better.
@@ -232,11 +242,12 @@ export class EdgeCall implements Listener {
     this.#sendStatus(wireStatus(error, { requestId: this.id, tenant: this.tenant, trace: this.trace }));
     this.#resume();
     if (this.#served) return;
+    const { operation } = this.#method;
     this.#host.refused({
       id: this.id,
       error,
       trace: this.trace,
-      ...(this.operation === undefined ? {} : { operation: this.operation }),
+      ...(operation === undefined ? {} : { operation }),
       ...(this.tenant === undefined ? {} : { tenant: this.tenant }),
     });
   }
@@ -253,6 +264,7 @@ export class EdgeCall implements Listener {
       throw new RelayError('DRAINING', 'This relay is shutting down. Retry: another replica will answer.');
     }
     requireBounded(metadata);
+    if (this.#method.handler === undefined) throw unimplemented(this.#method.path);
     this.#host.screen(metadata, this.peer);
   }
 

@@ -29,6 +29,18 @@ export function errorOfGrpc(code: codes, maxRequestBytes: number): RelayError {
   }
 }
 
+/** A method as protobuf and gRPC spell it, and no longer than anybody would name one. */
+const METHOD = /^\/[A-Za-z_][\w.]{0,127}\/[A-Za-z_]\w{0,63}$/;
+
+/** Nobody serves the method at this path, which is the caller's own text: it is repeated only where it names a method. */
+export function unimplemented(path: string): RelayError {
+  const method = METHOD.test(path) ? `The method ${path.slice(1)}` : 'The method that was called';
+  return new RelayError(
+    'UNIMPLEMENTED',
+    `${method} is unknown to this relay; it and its client may be of different versions. Update the older one.`,
+  );
+}
+
 /** The caller's own deadline was reached. */
 export function deadlineExceeded(): RelayError {
   return new RelayError('DEADLINE_EXCEEDED', 'The deadline of the call was reached. Allow more time, or ask for less.');

@@ -16,7 +16,7 @@ import type { EdgeCall, Handler } from './edge-call.ts';
 import type { Peer } from './peer.ts';
 import { countingEncoder } from './counting-encoder.ts';
 import { type RelayInfo, relayInfo } from './relay-info.ts';
-import type { Mount } from './server.ts';
+import type { Mount, MountedMethod } from './server.ts';
 
 /** A request in the terms of the domain. */
 export interface DecodedRequest {
@@ -82,7 +82,7 @@ export interface RelayServiceOptions {
 export function relayService(options: RelayServiceOptions): Mount {
   return {
     definition: options.codec.definitions.relay,
-    handlers: {
+    methods: {
       Complete: unary('Complete', 'messages', options),
       CompleteStream: streaming(options),
       CountTokens: unary('CountTokens', 'count_tokens', options),
@@ -91,10 +91,10 @@ export function relayService(options: RelayServiceOptions): Mount {
   };
 }
 
-function unary(rpc: string, operation: Operation, options: RelayServiceOptions): Handler {
-  const { codec, service, priceOf, clock } = options;
-  return async (edge, wire) => {
-    const identity = identify(edge, wire, rpc, operation, options);
+function unary(rpc: string, operation: Operation, options: RelayServiceOptions): MountedMethod {
+  const { codec, service, authenticate, priceOf, clock } = options;
+  const handler: Handler = async (edge, wire) => {
+    const identity = authenticate(edge.metadata, wire, edge.peer, rpc);
     const call = open(edge, wire, rpc, operation, identity instanceof Promise ? await identity : identity, options);
     if (call === undefined) return;
     const reply = await service(call);
@@ -105,12 +105,13 @@ function unary(rpc: string, operation: Operation, options: RelayServiceOptions):
     if (edge.isOver) return;
     edge.respond(codec.encodeWhole(operation, body, relayInfo(call, clock.now(), cost), memoOf(reply)));
   };
+  return { operation, handler };
 }
 
-function streaming(options: RelayServiceOptions): Handler {
-  const { codec, service, priceOf, stream, clock } = options;
-  return async (edge, wire) => {
-    const identity = await identify(edge, wire, 'CompleteStream', 'messages', options);
+function streaming(options: RelayServiceOptions): MountedMethod {
+  const { codec, service, authenticate, priceOf, stream, clock } = options;
+  const handler: Handler = async (edge, wire) => {
+    const identity = await authenticate(edge.metadata, wire, edge.peer, 'CompleteStream');
     const call = open(edge, wire, 'CompleteStream', 'messages', identity, options);
     if (call === undefined) return;
     const { encode, usage } = countingEncoder(codec.createStreamEncoder());
@@ -125,21 +126,11 @@ function streaming(options: RelayServiceOptions): Handler {
       delivery.close();
     }
   };
+  return { operation: 'messages', handler };
 }
 
 function eventsOf(reply: Reply): AsyncIterable<StreamEvent> | Iterable<StreamEvent> {
   return reply.kind === 'stream' ? reply.events : replay(reply.body);
-}
-
-function identify(
-  edge: EdgeCall,
-  wire: Buffer,
-  rpc: string,
-  operation: Operation,
-  { authenticate }: RelayServiceOptions,
-): Identity | Promise<Identity> {
-  edge.operation = operation;
-  return authenticate(edge.metadata, wire, edge.peer, rpc);
 }
 
 /** Makes the domain's call of a gRPC call; undefined where its caller went away meanwhile. */

@@ -11,10 +11,11 @@ import {
   type ServiceDefinition,
   status,
 } from '@grpc/grpc-js';
+import type { Operation } from '../completion/call.ts';
 import type { RelayError } from '../completion/errors.ts';
 import type { Clock } from './clock.ts';
 import { Drain, type DrainReport } from './drain.ts';
-import { EdgeCall, type EdgeHost, type Handler, type Refusal, type Screen } from './edge-call.ts';
+import { EdgeCall, type EdgeHost, type Handler, type Method, type Refusal, type Screen } from './edge-call.ts';
 import { takeOverGrpcLog } from './grpc-log.ts';
 import { createHealth } from './health.ts';
 import { http2StreamOf } from './http2-stream.ts';
@@ -22,12 +23,19 @@ import { Intake } from './intake.ts';
 import { LinkedSet } from './linked-set.ts';
 import { Listener, type TlsOptions } from './listener.ts';
 import { addReflection } from './reflection.ts';
+import { handUnknownMethodsOn, isUnknown } from './unknown-methods.ts';
 
 /** A gRPC service and who answers it; its handlers get and send the messages' bytes. */
 export interface Mount {
   readonly definition: ServiceDefinition;
-  /** By method name as in the proto file. A method without handler is UNIMPLEMENTED. */
-  readonly handlers: Readonly<Record<string, Handler>>;
+  /** By method name as in the proto file. A method that is missing here is UNIMPLEMENTED. */
+  readonly methods: Readonly<Record<string, MountedMethod>>;
+}
+
+/** Who answers a method, and which operation its calls are for, which refusals tell of. */
+export interface MountedMethod {
+  readonly operation: Operation;
+  readonly handler: Handler;
 }
 
 export interface ServerOptions {
@@ -123,11 +131,12 @@ export function createServer(options: ServerOptions, dependencies: ServerDepende
       };
     },
   };
-  const handlers = handlersByPath(dependencies.mounts);
+  const methods = methodsByPath(dependencies.mounts);
   const names = dependencies.mounts.map(({ definition }) => serviceName(definition));
   const health = createHealth(names);
   const others = new Set<OtherCall>();
-  const grpc = new GrpcServer({ ...channelOptions(options), interceptors: [intercept(handlers, host, others)] });
+  const grpc = new GrpcServer({ ...channelOptions(options), interceptors: [intercept(methods, host, others)] });
+  handUnknownMethodsOn(grpc);
   // What comes out of the listener has done its handshake, so that to grpc-js it is plain text.
   const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = new Listener({
@@ -188,12 +197,16 @@ function orNever(milliseconds: number): number {
   return milliseconds * 1.1 < NEVER_MS ? milliseconds : NEVER_MS;
 }
 
-/** Takes over the methods with a handler; keeps track of the others (health, reflection), so that drain can end them. */
-function intercept(handlers: ReadonlyMap<string, Handler>, host: EdgeHost, others: Set<OtherCall>): ServerInterceptor {
-  return ({ path }, call) => {
-    const handler = handlers.get(path);
-    if (handler !== undefined) {
-      return new ServerInterceptingCall(call, { start: () => call.start(new EdgeCall(call, handler, host)) });
+/**
+ * Takes over the methods of the mounts, and those that nobody knows; keeps track of the others (health, reflection), so
+ * that drain can end them.
+ */
+function intercept(methods: ReadonlyMap<string, Method>, host: EdgeHost, others: Set<OtherCall>): ServerInterceptor {
+  return (definition, call) => {
+    const { path } = definition;
+    const method = methods.get(path) ?? (isUnknown(definition) ? { path } : undefined);
+    if (method !== undefined) {
+      return new ServerInterceptingCall(call, { start: () => call.start(new EdgeCall(call, method, host)) });
     }
     return new ServerInterceptingCall(call, { start: (next) => next(tracked(call, host.intake, others)) });
   };
@@ -226,15 +239,11 @@ function tracked(call: OtherCall, intake: Intake, others: Set<OtherCall>): Serve
   };
 }
 
-function handlersByPath(mounts: readonly Mount[]): Map<string, Handler> {
-  const handlers = new Map<string, Handler>();
-  for (const { definition, handlers: own } of mounts) {
-    for (const [name, { path }] of Object.entries(definition)) {
-      const handler = own[name];
-      if (handler !== undefined) handlers.set(path, handler);
-    }
-  }
-  return handlers;
+function methodsByPath(mounts: readonly Mount[]): Map<string, Method> {
+  const methods = mounts.flatMap(({ definition, methods: own }) =>
+    Object.entries(definition).map(([name, { path }]): Method => ({ path, ...own[name] })),
+  );
+  return new Map(methods.map((method) => [method.path, method]));
 }
 
 /** The definition with messages left as bytes. */
