@@ -99,6 +99,29 @@ test('the buckets of the request duration are 0.1 0.5 1 2 5', async () => {
   assert.deepEqual(bounds, ['0.1', '0.5', '1', '2', '5', '+Inf']);
 });
 
+test('the format is the one that a scraper likes best', async () => {
+  const metrics = createMetrics(KNOWN);
+  const open = 'application/openmetrics-text';
+  const cases: readonly [accept: string, isOpen: boolean][] = [
+    // As Prometheus 3 and 2 ask.
+    [
+      `${open};version=1.0.0;escaping=allow-utf-8;q=0.6,${open};version=0.0.1;q=0.5,text/plain;version=0.0.4;q=0.4,*/*;q=0.2`,
+      true,
+    ],
+    [`${open};version=1.0.0,${open};version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1`, true],
+    [`${open};q=0.5,text/plain;version=0.0.4;q=0.9`, false],
+    [`${open};q=0.5,text/plain;version=0.0.4;q=0.5`, true],
+    [`${open};q=0,*/*`, false],
+    [`${open};version=2.0.0`, false],
+    ['*/*', false],
+    ['application/json', false],
+    ['', false],
+  ];
+  for (const [accept, isOpen] of cases) {
+    assert.equal((await metrics.render(accept)).contentType.startsWith(open), isOpen, accept);
+  }
+});
+
 test('OpenMetrics is served when asked for, and leaves Prometheus text as it was', async () => {
   const metrics = used();
   const before = (await metrics.render('')).text;
