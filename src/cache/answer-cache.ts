@@ -10,6 +10,8 @@ export interface NewAnswer {
   readonly usage: Usage;
   /** How old it is already: 0 for one that has just been made. Milliseconds. */
   readonly age: number;
+  /** Whether a simulated upstream made it. */
+  readonly simulated?: boolean;
 }
 
 /** An answer that may be given again. */

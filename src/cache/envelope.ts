@@ -8,11 +8,15 @@ export interface Stored {
   readonly storedAtMs: number;
   /** For how long it may be served from then on, in milliseconds. */
   readonly ttlMs: number;
+  /** Whether a simulated upstream made it. */
+  readonly simulated?: boolean;
 }
 
 const VERSION = 1;
 const PLAIN = 0;
 const ZSTD = 1;
+/** Stands beside the codec. */
+const SIMULATED = 0x80;
 
 /** version, codec, storedAtMs, ttlMs, bytes of the body, CRC-32 of all else: 1 + 1 + 6 + 6 + 4 + 4 bytes, big endian. */
 const HEADER_BYTES = 22;
@@ -35,7 +39,10 @@ const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 3 } };
  *
  * @returns undefined where body or result have more than `maxBytes`
  */
-export function encodeStored({ body, storedAtMs, ttlMs }: Stored, maxBytes: number): Buffer | undefined {
+export function encodeStored(
+  { body, storedAtMs, ttlMs, simulated = false }: Stored,
+  maxBytes: number,
+): Buffer | undefined {
   // Without this look, a long text would be copied only to be measured.
   if (body.length > maxBytes) return undefined;
   const text = Buffer.from(body);
@@ -46,7 +53,7 @@ export function encodeStored({ body, storedAtMs, ttlMs }: Stored, maxBytes: numb
   if (HEADER_BYTES + payload.length > maxBytes) return undefined;
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + payload.length);
   bytes.writeUInt8(VERSION, 0);
-  bytes.writeUInt8(isSmaller ? ZSTD : PLAIN, 1);
+  bytes.writeUInt8((isSmaller ? ZSTD : PLAIN) | (simulated ? SIMULATED : 0), 1);
   bytes.writeUIntBE(clamped(storedAtMs), 2, 6);
   bytes.writeUIntBE(clamped(ttlMs), 8, 6);
   bytes.writeUInt32BE(text.length, 14);
@@ -61,12 +68,18 @@ export function decodeStored(bytes: Buffer, maxBytes: number): Stored | undefine
   if (bytes.readUInt32BE(CRC_AT) !== checksum(bytes)) return undefined;
   const bodyBytes = bytes.readUInt32BE(14);
   if (bodyBytes > maxBytes) return undefined;
-  const text = expanded(bytes.subarray(HEADER_BYTES), bytes[1], bodyBytes);
+  const codec = bytes.readUInt8(1);
+  const text = expanded(bytes.subarray(HEADER_BYTES), codec & ~SIMULATED, bodyBytes);
   if (text?.length !== bodyBytes) return undefined;
-  return { body: text.toString(), storedAtMs: bytes.readUIntBE(2, 6), ttlMs: bytes.readUIntBE(8, 6) };
+  return {
+    body: text.toString(),
+    storedAtMs: bytes.readUIntBE(2, 6),
+    ttlMs: bytes.readUIntBE(8, 6),
+    ...((codec & SIMULATED) !== 0 && { simulated: true }),
+  };
 }
 
-function expanded(payload: Buffer, codec: number | undefined, bodyBytes: number): Buffer | undefined {
+function expanded(payload: Buffer, codec: number, bodyBytes: number): Buffer | undefined {
   if (codec === PLAIN) return payload;
   if (codec !== ZSTD) return undefined;
   try {

@@ -66,6 +66,7 @@ function served({ trace }: Call, { answer, age }: FoundAnswer, similarity?: numb
   trace.cacheStatus = similarity === undefined ? 'HIT' : 'SIMILAR';
   trace.cacheAge = age;
   trace.similarity = similarity;
+  trace.simulated = answer.simulated === true;
   const settled = { outcome: 'delivered', usage: answer.usage } as const;
   return { kind: 'whole', body: answer.body, memo: answer.memo, settled };
 }

@@ -77,22 +77,23 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
     const key = call.digest();
     const stored = await tier.get(key);
     if (stored === undefined) return false;
-    const { body, ttlMs } = stored;
+    const { body, ttlMs, simulated = false } = stored;
     const age = Math.max(0, clock.wallNow() - stored.storedAtMs);
     // The clocks of replicas differ: what is here goes only for what is newer by far.
     if (NEWER_BY_FAR * age >= (cache.ageOf(key, requestOf(call)) ?? Number.POSITIVE_INFINITY)) return false;
     const usage = usageOf(body);
-    return usage !== undefined && cache.keep(key, requestOf(call), { body, usage, age }, ttlMs);
+    return usage !== undefined && cache.keep(key, requestOf(call), { body, usage, age, simulated }, ttlMs);
   }
 
   function store(call: Call, { mode, ttlMs = settings.ttlMs }: ReusePlan, answer: Keepable): void {
     const key = call.digest();
-    if (!cache.keep(key, requestOf(call), { ...answer, age: 0 }, ttlMs)) {
+    const { simulated } = call.trace;
+    if (!cache.keep(key, requestOf(call), { ...answer, age: 0, simulated }, ttlMs)) {
       // An older answer would be fetched from there again.
       void tier?.delete(key);
       return;
     }
-    tier?.set(key, { body: answer.body, storedAtMs: clock.wallNow(), ttlMs }, ttlMs);
+    tier?.set(key, { body: answer.body, storedAtMs: clock.wallNow(), ttlMs, simulated }, ttlMs);
     if (mode !== 'similar' && !(mode === 'refresh' && defaultsFor(call).mode === 'similar')) return;
     const turn = turnOf(call);
     if (turn !== undefined) void similar.get().add(turn.rest, key, turn.text, AbortSignal.timeout(BACKGROUND_MS));

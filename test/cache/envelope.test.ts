@@ -17,8 +17,9 @@ const stored = fc.record(
     body: fc.string({ unit: 'grapheme', maxLength: 2000 }).map((text) => JSON.stringify({ text })),
     storedAtMs: time,
     ttlMs: time,
+    simulated: fc.constant(true),
   },
-  { noNullPrototype: true },
+  { requiredKeys: ['body', 'storedAtMs', 'ttlMs'], noNullPrototype: true },
 );
 
 describe('the envelope of a kept answer', () => {

@@ -99,6 +99,7 @@ describe('the package', { timeout: 15 * MINUTE }, () => {
         assert.equal(whole.code, 0, whole.stderr);
         assert.match(whole.stderr, /SIMULATED/);
         const streamed = await relay('complete', '--address', served.address, '--stream', 'Name a river.');
+        assert.match(streamed.stderr, /from the cache: answered the same request [\d.]+ s ago - SIMULATED/);
         assert.equal(streamed.code, 0, streamed.stderr);
         assert.notEqual(whole.stdout.trim(), '');
         assert.equal(streamed.stdout, whole.stdout);

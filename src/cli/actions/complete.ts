@@ -67,9 +67,20 @@ function printMessage(response: ProtoObject): void {
 }
 
 function printInfo(info: unknown): void {
-  const { request_id: id, account, region, attempts, simulated } = asObject(info);
-  const served = `account ${textOf(account)}, region ${textOf(region)}, ${String(attempts)} attempt(s)`;
-  console.error(`[${textOf(id)}] ${served}${simulated === true ? ' - SIMULATED: no real model answered' : ''}`);
+  const { request_id: id, simulated } = asObject(info);
+  console.error(
+    `[${textOf(id)}] ${originOf(asObject(info))}${simulated === true ? ' - SIMULATED: no real model answered' : ''}`,
+  );
+}
+
+/** Where an answer came from. */
+function originOf({ cache_status: status, cache_age: age, account, region, attempts }: ProtoObject): string {
+  if (age === undefined || age === null)
+    return `account ${textOf(account)}, region ${textOf(region)}, ${Number(attempts ?? 0)} attempt(s)`;
+  const { seconds, nanos } = asObject(age);
+  const old = Number(seconds ?? 0) + Number(nanos ?? 0) / 1e9;
+  const question = status === 'CACHE_STATUS_SIMILAR' ? 'a similar request' : 'the same request';
+  return `from the cache: answered ${question} ${old.toFixed(1)} s ago`;
 }
 
 function asObject(value: unknown): ProtoObject {
