@@ -1,10 +1,20 @@
 import { type FieldViolation, RelayError, REASONS } from '../completion/errors.ts';
 import type { ResponseHead } from '../completion/head.ts';
 import { retryAfterMs } from '../completion/retry-after.ts';
-import { BY_CODE, BY_TYPE, INVALID, type Meaning, meaningOfStatus, SPENT, UNAVAILABLE } from './api-meanings.ts';
+import {
+  BILLING,
+  BY_CODE,
+  BY_TYPE,
+  INVALID,
+  type Meaning,
+  meaningOfStatus,
+  SPENT,
+  UNAVAILABLE,
+} from './api-meanings.ts';
 
-/** A limit that the customer set for the account comes as a 400 without a code: only its text tells it apart. */
+/** Two things that are no fault of the caller's come as a 400 without a code: only their texts tell them apart. */
 const OWN_SPEND_LIMIT = /^You have reached your specified API usage limits/;
+const NO_CREDIT = /^Your credit balance is too low/;
 
 const REGAINED = /regain access on (\d{4}-\d\d-\d\d) at (\d\d:\d\d) UTC/;
 
@@ -75,7 +85,8 @@ function asError(
     retryAfterMs(head.headers, now) ?? (meaning === SPENT ? untilRegained(told.message, now) : undefined);
   // The header speaks of trying again with the same credential; where that one is set aside, another may well serve.
   const retryable = scope === 'credential' ? meaning.retryable : (shouldRetry ?? meaning.retryable);
-  return new RelayError(meaning.reason, meaning.message, {
+  const wrong = meaning.reason === 'INVALID_REQUEST' ? violations(told) : [];
+  return new RelayError(meaning.reason, meaning.message + named(wrong), {
     head,
     metadata,
     scope,
@@ -88,7 +99,7 @@ function asError(
     },
     ...(retryable !== undefined && { retryable }),
     ...(retryAfter !== undefined && { retryAfter }),
-    ...(meaning.reason === 'INVALID_REQUEST' && { violations: violations(told) }),
+    ...(wrong.length > 0 && { violations: wrong }),
   });
 }
 
@@ -96,14 +107,26 @@ function meaningOf({ type, code, message }: Told): Meaning | undefined {
   const byCode = code === undefined ? undefined : BY_CODE.get(code);
   if (byCode !== undefined) return byCode;
   if (type === 'invalid_request_error' && OWN_SPEND_LIMIT.test(message)) return SPENT;
+  if (type === 'invalid_request_error' && NO_CREDIT.test(message)) return BILLING;
   return type === undefined ? undefined : BY_TYPE.get(type);
 }
 
 function violations({ message, paths }: Told): FieldViolation[] {
   if (message === '') return [];
-  const named = paths.length > 0 ? paths.slice(0, MOST_FIELDS) : [FIELD_PATH.exec(message)?.[1] ?? ''];
-  const description = message.slice(0, LONGEST_DESCRIPTIONS / named.length);
-  return named.map((path) => ({ field: path.slice(0, LONGEST_PATH), description }));
+  const [prefix = '', path = ''] = FIELD_PATH.exec(message) ?? [];
+  const fields = paths.length > 0 ? paths.slice(0, MOST_FIELDS) : [path];
+  const description = message.slice(prefix.length, prefix.length + LONGEST_DESCRIPTIONS / fields.length);
+  return fields.map((each) => ({ field: fieldPath(each).slice(0, LONGEST_PATH), description }));
+}
+
+/** `messages.0.content` as the relay spells it: `messages[0].content`. */
+function fieldPath(path: string): string {
+  return path.replaceAll(/\.(\d+)(?=\.|$)/g, '[$1]');
+}
+
+/** Where to look, for callers who see the message alone; what is wrong there is foreign text, and not for messages. */
+function named([first]: readonly FieldViolation[]): string {
+  return first === undefined || first.field === '' ? '' : ` Look at ${first.field}.`;
 }
 
 function untilRegained(message: string, now: number): number | undefined {

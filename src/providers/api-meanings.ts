@@ -25,7 +25,7 @@ const CREDENTIALS: Meaning = {
   message: "The upstream refused the relay's credential. The operator must renew or replace it.",
 };
 
-const BILLING: Meaning = {
+export const BILLING: Meaning = {
   reason: 'UPSTREAM_CREDENTIALS',
   message: 'The upstream cannot bill the account. The operator must see to its payment.',
 };

@@ -92,21 +92,31 @@ describe('refusals of the Messages API', () => {
     });
   }
 
-  it('names the field and what is wrong with it, in the words of the API', () => {
-    const violationsOf = (message: string) => refuse(400, apiBody('invalid_request_error', message)).violations;
-    assert.deepEqual(violationsOf('messages.1.content.0: `thinking` blocks cannot be modified.'), [
-      { field: 'messages.1.content.0', description: 'messages.1.content.0: `thinking` blocks cannot be modified.' },
+  it('names the field as the relay spells it, and what is wrong with it in the words of the API', () => {
+    const refusalOf = (message: string) => refuse(400, apiBody('invalid_request_error', message));
+    const violationsOf = (message: string) => refusalOf(message).violations;
+    const modified = refusalOf('messages.1.content.0: `thinking` blocks cannot be modified.');
+    assert.deepEqual(modified.violations, [
+      { field: 'messages[1].content[0]', description: '`thinking` blocks cannot be modified.' },
     ]);
+    assert.match(modified.message, /Look at messages\[1\]\.content\[0\]\.$/);
     assert.equal(violationsOf('max_tokens: Field required')[0]?.field, 'max_tokens');
     assert.equal(violationsOf('Note: this is no path.')[0]?.field, '');
     assert.equal(violationsOf('The conversation must end with a user message.')[0]?.field, '');
+  });
+
+  it('holds the account to blame, not the caller, where its credit is used up', () => {
+    const message = 'Your credit balance is too low to access the Anthropic API.';
+    const { reason, scope, violations } = refuse(400, apiBody('invalid_request_error', message));
+    const billing = refuse(402, apiBody('billing_error', message));
+    assert.deepEqual([reason, scope, violations], [billing.reason, billing.scope, []]);
   });
 
   it('names each image that is too large', () => {
     const fixture = errorFixtures().find(({ name }) => name === '400-image-dimensions-too-large');
     assert.deepEqual(
       refuse(400, fixture?.body).violations.map(({ field }) => field),
-      ['messages.0.content.1', 'messages.0.content.1.content.0'],
+      ['messages[0].content[1]', 'messages[0].content[1].content[0]'],
     );
   });
 
