@@ -79,6 +79,11 @@ export class Endpoint {
     this.loads.seed(this.row, milliseconds);
   }
 
+  /** A probe could not reach its region. */
+  doubtLatency(): void {
+    this.loads.doubt(this.row);
+  }
+
   /** Tells every lane that holds it how it stands. */
   refresh(): void {
     const { breaker, account, organization } = this;

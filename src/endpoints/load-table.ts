@@ -10,6 +10,11 @@ const FALL = 1 / 16;
 const FADE_MS = 60_000;
 /** Assumed time to first byte while nothing is known: short, so that a new endpoint is tried soon. */
 const UNKNOWN_LATENCY_MS = 1;
+/**
+ * The same where a probe has failed besides: as long as models take, so that whatever answers faster comes first, and yet such
+ * an endpoint is tried once others are busy. A firewall may stop probes and nothing else.
+ */
+const DOUBTFUL_LATENCY_MS = 1_000;
 
 /** Doubles to a row: one cache line. */
 const WIDTH = 8;
@@ -78,6 +83,16 @@ export class LoadTable {
     this.#rows[row + SEED] = milliseconds;
   }
 
+  /** A probe has failed: speaks against an endpoint of which nothing is known yet. */
+  doubt(row: number): void {
+    if (
+      this.#rows[row + SEED] === UNKNOWN_LATENCY_MS &&
+      this.#rows[row + STREAM] === 0 &&
+      this.#rows[row + WHOLE] === 0
+    )
+      this.#rows[row + SEED] = DOUBTFUL_LATENCY_MS;
+  }
+
   /**
    * Notes a time to first byte, as a moving average that rises faster than it falls (after Finagle's `PeakEwma.scala`, whose
    * average jumps to each slower one at once: times to first byte differ by so much from prompt to prompt that it would
@@ -85,6 +100,7 @@ export class LoadTable {
    */
   observe(row: number, stream: boolean, milliseconds: number, now: number): void {
     const at = row + (stream ? STREAM : WHOLE);
+    if (this.#rows[row + SEED] === DOUBTFUL_LATENCY_MS) this.#rows[row + SEED] = UNKNOWN_LATENCY_MS;
     const before = this.#rows[at] ?? 0;
     const aged = 1 - Math.exp(-Math.max(0, now - (this.#rows[at + 1] ?? 0)) / DECAY_MS);
     const isFirst = before === 0;

@@ -161,6 +161,11 @@ export class Pool<A extends AccountOptions> {
     }
   }
 
+  /** A probe could not reach a base URL: what is known to answer comes before its endpoints. Takes none out of service. */
+  doubtLatency(baseUrl: string): void {
+    for (const endpoint of this.#roster.endpoints) if (endpoint.region.baseUrl === baseUrl) endpoint.doubtLatency();
+  }
+
   /** Names of its accounts. */
   get accounts(): string[] {
     return [...new Set(this.#roster.endpoints.map(({ account }) => account.name))];

@@ -10,6 +10,8 @@ export interface ProbeOptions {
   readonly regions: () => readonly RegionOptions[];
   /** Takes a result: for latency estimates and metrics. */
   readonly measured: (region: RegionOptions, method: 'icmp' | 'tcp', milliseconds: number) => void;
+  /** Hears each time that a region cannot be measured. */
+  readonly unmeasured: (region: RegionOptions) => void;
   /** Hears, once for each trouble, what cannot be measured. */
   readonly log: (message: string) => void;
   readonly icmp: Measure;
@@ -19,7 +21,7 @@ export interface ProbeOptions {
 
 /**
  * Measures how far each region is, round after round: by ICMP where this machine can and the host answers, else by TCP
- * connect. A probe that fails changes nothing but the log: health is what real traffic says. Never spends a token.
+ * connect. A probe that fails takes nothing out of service: health is what real traffic says. Never spends a token.
  *
  * @returns stops it
  */
@@ -58,7 +60,7 @@ class Probe {
   }
 
   async #measure(region: RegionOptions): Promise<void> {
-    const { measured, log, icmp, tcp } = this.#options;
+    const { measured, unmeasured, log, icmp, tcp } = this.#options;
     const url = new URL(region.baseUrl);
     if (this.#canPing && !this.#deaf.has(url.host)) {
       const result = await icmp(url);
@@ -75,7 +77,10 @@ class Probe {
     if (result.kind === 'measured') {
       this.#troubled.delete(url.host);
       measured(region, 'tcp', result.milliseconds);
-    } else if (!this.#troubled.has(url.host)) {
+      return;
+    }
+    unmeasured(region);
+    if (!this.#troubled.has(url.host)) {
       this.#troubled.add(url.host);
       log(`The distance of region ${region.name} cannot be measured: ${result.why}.`);
     }

@@ -71,6 +71,7 @@ export async function openUpstreams(config: Config, telemetry: Telemetry, versio
         pool.seedLatency(region.baseUrl, milliseconds);
         events.roundTrip(region.name, by, milliseconds);
       },
+      unmeasured: (region) => pool.doubtLatency(region.baseUrl),
       log: (message) => log.warn(message),
       icmp: icmp('ping'),
       tcp: tcp(clock),

@@ -40,3 +40,18 @@ test('whole answers and streams are estimated apart', () => {
   assert.equal(Math.round(loads.latency(row, true, now)), 100);
   assert.equal(Math.round(loads.latency(row, false, now)), 5_000);
 });
+
+test('where a probe has failed, what is known to answer comes first, until there is an answer', () => {
+  const { loads, row: known, now } = steady(20);
+  const doubtful = loads.take();
+  const fresh = loads.take();
+  loads.doubt(doubtful);
+  loads.doubt(known);
+  const cost = (row: number): number => loads.cost(row, true, now);
+  assert.ok(cost(fresh) < cost(known) && cost(known) < cost(doubtful));
+  loads.addInFlight(known, 12);
+  assert.ok(cost(doubtful) < cost(known), 'it is tried when the others are busy');
+  loads.observe(doubtful, true, 80, now);
+  loads.doubt(doubtful);
+  assert.equal(loads.latency(doubtful, true, now), 80, 'its answers say more than probes');
+});

@@ -11,19 +11,21 @@ const REGION = { name: 'us', baseUrl: 'https://us.example' };
 function setUp(t: TestContext, options: Partial<ProbeOptions>) {
   const clock = new FakeClock(t.mock.timers);
   const measured: string[] = [];
+  const unmeasured: string[] = [];
   const logged: string[] = [];
   const stop = startProbes({
     method: 'icmp',
     intervalMs: 10_000,
     regions: () => [REGION],
     measured: (region, method, milliseconds) => measured.push(`${region.name} ${method} ${milliseconds}`),
+    unmeasured: (region) => unmeasured.push(region.name),
     log: (message) => logged.push(message),
     icmp: async () => ({ kind: 'measured', milliseconds: 12 }),
     tcp: async () => ({ kind: 'measured', milliseconds: 30 }),
     clock,
     ...options,
   });
-  return { clock, measured, logged, stop };
+  return { clock, measured, unmeasured, logged, stop };
 }
 
 test('each region is measured in each round, until it is stopped', async (t) => {
@@ -63,11 +65,11 @@ test('a host that does not answer to ping is measured by TCP, and others by ping
 
 test('what cannot be measured at all is logged once for each trouble', async (t) => {
   const silent: RoundTrip = { kind: 'silent', why: 'ECONNREFUSED' };
-  const { clock, measured, logged, stop } = setUp(t, { method: 'tcp', tcp: async () => silent });
+  const { clock, measured, unmeasured, logged, stop } = setUp(t, { method: 'tcp', tcp: async () => silent });
   await turn();
   await clock.pass(10_000);
   stop();
-  assert.deepEqual(measured, []);
+  assert.deepEqual([measured, unmeasured], [[], ['us', 'us']]);
   assert.deepEqual(logged, ['The distance of region us cannot be measured: ECONNREFUSED.']);
 });
 
