@@ -91,7 +91,7 @@ class Flight {
       this.callers.add(caller);
       if (call.signal.aborted) this.abandon(caller);
       else if (this.reply !== undefined) resolve(this.shareOf(this.reply, caller));
-      else call.signal.addEventListener('abort', caller);
+      else call.signal.addEventListener('abort', caller.leave);
     });
   }
 
@@ -114,7 +114,7 @@ class Flight {
       whenSettled(reply, () => this.land());
     }
     for (const caller of this.callers) {
-      caller.call.signal.removeEventListener('abort', caller);
+      caller.call.signal.removeEventListener('abort', caller.leave);
       caller.resolve(this.shareOf(reply, caller));
     }
   }
@@ -123,7 +123,7 @@ class Flight {
     this.land();
     for (const caller of this.callers) {
       const { call } = caller;
-      call.signal.removeEventListener('abort', caller);
+      call.signal.removeEventListener('abort', caller.leave);
       if (ranOut(error) && this.now() < call.deadline) {
         call.trace.cacheStatus = this.trace.cacheStatus;
         caller.resolve(this.again(call));
@@ -211,6 +211,8 @@ class Caller {
   readonly call: Call;
   readonly resolve: (reply: Reply | Promise<Reply>) => void;
   readonly reject: (reason: unknown) => void;
+  /** Told when his call is over. No `handleEvent`: Node keeps an object that listens until a full collection. */
+  readonly leave = (): void => this.flight.abandon(this);
   private readonly flight: Flight;
 
   constructor(flight: Flight, call: Call, resolve: Caller['resolve'], reject: Caller['reject']) {
@@ -218,10 +220,6 @@ class Caller {
     this.call = call;
     this.resolve = resolve;
     this.reject = reject;
-  }
-
-  handleEvent(): void {
-    this.flight.abandon(this);
   }
 }
 
