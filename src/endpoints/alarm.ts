@@ -35,14 +35,21 @@ export class Alarm {
     return ring;
   }
 
-  /** Without effect on a ring that rang already. The timer is left as it is: ringing for nobody costs less than re-arming. */
+  /** Without effect on a ring that rang already. While others are left the timer is too: to ring for nobody costs less. */
   cancel(ring: Ring): void {
     this.#rings.remove(ring);
+    if (this.#rings.peek() === undefined) this.#rest();
   }
 
   close(): void {
-    this.#disarm();
     this.#rings.clear();
+    this.#rest();
+  }
+
+  #rest(): void {
+    this.#disarm();
+    this.#disarm = () => {};
+    this.#armedFor = Number.POSITIVE_INFINITY;
   }
 
   #arm(): void {

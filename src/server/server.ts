@@ -23,6 +23,7 @@ import { Intake } from './intake.ts';
 import { LinkedSet } from './linked-set.ts';
 import { Listener, type TlsOptions } from './listener.ts';
 import { addReflection } from './reflection.ts';
+import { allowStreamResets } from './stream-resets.ts';
 import { handUnknownMethodsOn, isUnknown } from './unknown-methods.ts';
 
 /** A gRPC service and who answers it; its handlers get and send the messages' bytes. */
@@ -137,6 +138,7 @@ export function createServer(options: ServerOptions, dependencies: ServerDepende
   const others = new Set<OtherCall>();
   const grpc = new GrpcServer({ ...channelOptions(options), interceptors: [intercept(methods, host, others)] });
   handUnknownMethodsOn(grpc);
+  allowStreamResets(grpc, options.maxConcurrentStreams);
   // What comes out of the listener has done its handshake, so that to grpc-js it is plain text.
   const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = new Listener({

@@ -18,6 +18,8 @@ export interface Holdings {
   readonly warnings: readonly string[];
   /** Promises made since they are counted. */
   readonly promises: number;
+  /** Objects that were there after the last garbage collection that was asked for. */
+  readonly objects: number;
 }
 
 /** What a relay's process does before it tells what it holds. */

@@ -1,6 +1,6 @@
 /** A relay in a process of its own, which tells of what it holds. Arguments: the configuration file. */
 import { setImmediate as round } from 'node:timers/promises';
-import { promiseHooks } from 'node:v8';
+import { promiseHooks, queryObjects } from 'node:v8';
 import { loadConfig } from '../../src/config/load.ts';
 import { startRelay } from '../../src/main.ts';
 import { makeObjectsYoung } from '../../src/main/young-objects.ts';
@@ -8,15 +8,28 @@ import { createLog } from '../../src/telemetry/log.ts';
 import type { Holdings, Question } from './core-process.ts';
 
 const warnings: string[] = [];
-process.on('warning', ({ message }) => warnings.push(message));
+process.on('warning', ({ name, message }) => {
+  // Of counting objects, which only this process does.
+  if (name !== 'ExperimentalWarning') warnings.push(message);
+});
 
 let promises = 0;
+let objects = 0;
 
 function holdings(): Holdings {
   const resources: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
   const { heapUsed, external, rss } = process.memoryUsage();
-  return { heapUsed, live: heapUsed + external, rss, resources, listeners: listenersOf(process), warnings, promises };
+  return {
+    heapUsed,
+    live: heapUsed + external,
+    rss,
+    resources,
+    listeners: listenersOf(process),
+    warnings,
+    promises,
+    objects,
+  };
 }
 
 function listenersOf(emitter: NodeJS.EventEmitter): number {
@@ -29,6 +42,7 @@ async function collect(): Promise<void> {
     await round();
     globalThis.gc?.();
   }
+  objects = queryObjects(Object, { format: 'count' });
 }
 
 const ready: Readonly<Record<Question, () => void | Promise<void>>> = {

@@ -4,6 +4,7 @@ import { connect, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'nod
 import { test } from 'node:test';
 import { type Client, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import type { Reply } from '../../src/completion/reply.ts';
+import { systemClock } from '../../src/server/clock.ts';
 import { FLAG, FRAME, errorCode, frame, grpcHeaders, grpcMessage, RawConnection } from '../e2e/raw-http2.ts';
 import { errorDetails, errorInfo, fakeCodec, PATHS, startRelay, unary } from './support.ts';
 
@@ -137,11 +138,19 @@ test('a CONNECT, which has no path, is refused like an unknown method', async ()
 });
 
 test('while the server drains, an unknown method is DRAINING like any other: another replica may know it', async () => {
-  await using relay = await startRelay(unreached);
-  const connected = Promise.withResolvers<void>();
-  relay.client.waitForReady(Date.now() + 5_000, () => connected.resolve());
-  await connected.promise;
-  const drained = relay.server.drain();
+  // The clock is asked once a call has begun and before it is looked at: the only moment for certain before the GOAWAY.
+  let drain = (): void => {};
+  const now = (): number => {
+    drain();
+    return systemClock.now();
+  };
+  await using relay = await startRelay(unreached, { clock: { ...systemClock, now } });
+  const drained = new Promise<unknown>((resolve) => {
+    drain = () => {
+      drain = () => {};
+      resolve(relay.server.drain());
+    };
+  });
   const { error } = await unary(relay.client, UNKNOWN, 'x', new Metadata());
   await drained;
   assert.equal(error?.code, status.UNAVAILABLE);

@@ -40,7 +40,9 @@ export const serverSettings = z.strictObject({
     .describe('Connections at once; further ones are closed. Each takes a file descriptor: see ulimit -n.'),
   max_concurrent_streams: count({ min: 1, max: 2 ** 31 - 1 })
     .prefault(1000)
-    .describe('Calls under way at once on one connection. A mesh sidecar puts all its callers on a few.'),
+    .describe(
+      'Calls under way at once on one connection. A mesh sidecar puts all its callers on a few. As many may be given up each second.',
+    ),
   keepalive_time: duration({ min: '1s' }).prefault('30s').describe('Silence after which a connection is pinged.'),
   keepalive_timeout: duration({ min: '100ms' })
     .prefault('20s')
