@@ -119,6 +119,11 @@ export class LoadTable {
       : Math.max(seed, value * Math.exp(-Math.max(0, now - (this.#rows[at + 1] ?? 0)) / FADE_MS));
   }
 
+  /** The same, of answers that came; undefined before the first one. */
+  measured(row: number, stream: boolean, now: number): number | undefined {
+    return this.#rows[row + (stream ? STREAM : WHOLE)] === 0 ? undefined : this.latency(row, stream, now);
+  }
+
   /**
    * What sending one more call there costs: latency times queue length, by weight. A trial that is due is cheapest of all:
    * it costs one call and wins back an endpoint.

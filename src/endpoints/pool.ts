@@ -43,8 +43,10 @@ export interface EndpointSnapshot {
   readonly accountSuspendedFor: number;
   readonly organizationSuspendedFor: number;
   readonly inFlight: number;
-  /** Estimated time to first byte of streams, in milliseconds. */
-  readonly latencyMs: number;
+  /** Estimated times to first byte, in milliseconds; undefined before the first answer of the kind. */
+  readonly streamLatencyMs: number | undefined;
+  readonly wholeLatencyMs: number | undefined;
+  /** Of a probe; undefined before the first one that was answered. */
   readonly roundTripMs: number | undefined;
 }
 
@@ -189,7 +191,8 @@ export class Pool<A extends AccountOptions> {
         accountSuspendedFor: endpoint.account.suspension.remaining,
         organizationSuspendedFor: endpoint.organization.suspension.remaining,
         inFlight: endpoint.inFlight,
-        latencyMs: this.#loads.latency(endpoint.row, true, now),
+        streamLatencyMs: this.#loads.measured(endpoint.row, true, now),
+        wholeLatencyMs: this.#loads.measured(endpoint.row, false, now),
         roundTripMs: endpoint.roundTripMs,
       })),
       modelClasses: [...this.#roster.organizations.values()].flatMap((organization) =>

@@ -20,7 +20,8 @@ function endpointDetail(endpoint: EndpointSnapshot): object {
     account_suspended_for_ms: endpoint.accountSuspendedFor,
     organization_suspended_for_ms: endpoint.organizationSuspendedFor,
     in_flight: endpoint.inFlight,
-    latency_ms: endpoint.latencyMs,
+    stream_latency_ms: endpoint.streamLatencyMs,
+    whole_latency_ms: endpoint.wholeLatencyMs,
     round_trip_ms: endpoint.roundTripMs,
   };
 }

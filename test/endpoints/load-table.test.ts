@@ -49,9 +49,11 @@ test('where a probe has failed, what is known to answer comes first, until there
   loads.doubt(known);
   const cost = (row: number): number => loads.cost(row, true, now);
   assert.ok(cost(fresh) < cost(known) && cost(known) < cost(doubtful));
+  assert.equal(loads.measured(doubtful, true, now), undefined, 'what is assumed is not shown');
   loads.addInFlight(known, 12);
   assert.ok(cost(doubtful) < cost(known), 'it is tried when the others are busy');
   loads.observe(doubtful, true, 80, now);
   loads.doubt(doubtful);
-  assert.equal(loads.latency(doubtful, true, now), 80, 'its answers say more than probes');
+  assert.equal(loads.measured(doubtful, true, now), 80, 'its answers say more than probes');
+  assert.equal(loads.measured(doubtful, false, now), undefined);
 });

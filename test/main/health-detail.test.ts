@@ -14,7 +14,8 @@ const SNAPSHOT: PoolSnapshot = {
       accountSuspendedFor: 30_000,
       organizationSuspendedFor: 0,
       inFlight: 3,
-      latencyMs: 410.5,
+      streamLatencyMs: 410.5,
+      wholeLatencyMs: undefined,
       roundTripMs: undefined,
     },
   ],
@@ -43,7 +44,7 @@ test('health detail is spelt in snake_case and says its units', () => {
         account_suspended_for_ms: 30_000,
         organization_suspended_for_ms: 0,
         in_flight: 3,
-        latency_ms: 410.5,
+        stream_latency_ms: 410.5,
       },
     ],
     model_classes: [
