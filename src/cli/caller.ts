@@ -34,7 +34,12 @@ export function signer({ tenant, secretFile }: Pick<CallerOptions, 'tenant' | 's
   }
   if (tenant === undefined || secretFile === undefined) return undefined;
   // As the relay reads such files: one line break at the end belongs to the editor.
-  const key = createSecretKey(readFileSync(secretFile, 'utf8').replace(/\r?\n$/, ''), 'utf8');
+  const key = createSecretKey(
+    read('--secret-file', secretFile)
+      .toString()
+      .replace(/\r?\n$/, ''),
+    'utf8',
+  );
   return (request, at) => {
     const timestamp = at.toISOString();
     return {
@@ -48,6 +53,15 @@ export function signer({ tenant, secretFile }: Pick<CallerOptions, 'tenant' | 's
 function channelOf({ tls, ca, cert, key }: CallerOptions): ChannelCredentials {
   if ((cert === undefined) !== (key === undefined)) throw new Error('--cert and --key go together.');
   if (!tls && ca === undefined && cert === undefined) return credentials.createInsecure();
-  const read = (path: string | undefined): Buffer | null => (path === undefined ? null : readFileSync(path));
-  return credentials.createSsl(read(ca), read(key), read(cert));
+  const pem = (flag: string, path: string | undefined): Buffer | null => (path === undefined ? null : read(flag, path));
+  return credentials.createSsl(pem('--ca', ca), pem('--key', key), pem('--cert', cert));
+}
+
+function read(flag: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    throw new Error(`${flag}: ${path} ${isMissing ? 'is not there' : 'cannot be read'}.`, { cause });
+  }
 }

@@ -49,8 +49,11 @@ describe('the caller that flags describe', () => {
     assert.throws(() => callerOf({ tls: false, tenant: 'search-team' }), /--tenant and --secret-file go together/);
     assert.throws(() => callerOf({ tls: false, secretFile }), /--tenant and --secret-file go together/);
     assert.throws(() => callerOf({ tls: true, cert: secretFile }), /--cert and --key go together/);
-    assert.throws(() => callerOf({ tls: false, tenant: 'a', secretFile: join(folder, 'none') }), /ENOENT/);
-    assert.throws(() => callerOf({ tls: false, ca: join(folder, 'none') }), /ENOENT/);
+    const none = join(folder, 'none');
+    assert.throws(() => callerOf({ tls: false, tenant: 'a', secretFile: none }), {
+      message: `--secret-file: ${none} is not there.`,
+    });
+    assert.throws(() => callerOf({ tls: false, ca: folder }), { message: `--ca: ${folder} cannot be read.` });
   });
 
   it('calls over TLS where it trusts authorities or has a certificate', () => {

@@ -5,6 +5,7 @@ import { watchConfig } from '../../config/watch.ts';
 import { type Relay, startRelay } from '../../main.ts';
 import { makeObjectsYoung } from '../../main/young-objects.ts';
 import { createLog, describeError, type Log } from '../../telemetry/log.ts';
+import { cannotListen } from '../cannot-listen.ts';
 import { VERSION } from '../version.ts';
 
 /** Changes of several files at once (a ConfigMap) are one reload. */
@@ -23,7 +24,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   const log = createLog({ level: config.log.level });
   flushOnCrash(log);
   const relay = await startRelay(config, log, VERSION).catch((thrown: unknown) => {
-    log.error('the relay could not start', { error: describeError(thrown) });
+    const why = cannotListen(thrown);
+    if (why === undefined) log.error('the relay could not start', { error: describeError(thrown) });
+    else log.error(`the relay could not start: ${why}. See server.listen and admin.listen.`);
     log.flush();
     process.exitCode = 1;
   });
