@@ -18,12 +18,12 @@ import { Drain, type DrainReport } from './drain.ts';
 import { EdgeCall, type EdgeHost, type Handler, type Method, type Refusal, type Screen } from './edge-call.ts';
 import { takeOverGrpcLog } from './grpc-log.ts';
 import { createHealth } from './health.ts';
+import { setHttp2Options, widenConnections } from './http2-options.ts';
 import { http2StreamOf } from './http2-stream.ts';
 import { Intake } from './intake.ts';
 import { LinkedSet } from './linked-set.ts';
 import { Listener, type TlsOptions } from './listener.ts';
 import { addReflection } from './reflection.ts';
-import { allowStreamResets } from './stream-resets.ts';
 import { handUnknownMethodsOn, isUnknown } from './unknown-methods.ts';
 
 /** A gRPC service and who answers it; its handlers get and send the messages' bytes. */
@@ -138,9 +138,10 @@ export function createServer(options: ServerOptions, dependencies: ServerDepende
   const others = new Set<OtherCall>();
   const grpc = new GrpcServer({ ...channelOptions(options), interceptors: [intercept(methods, host, others)] });
   handUnknownMethodsOn(grpc);
-  allowStreamResets(grpc, options.maxConcurrentStreams);
+  setHttp2Options(grpc, options.maxConcurrentStreams);
   // What comes out of the listener has done its handshake, so that to grpc-js it is plain text.
   const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  widenConnections(grpc);
   const listener = new Listener({
     listen: options.listen,
     maxConnections,

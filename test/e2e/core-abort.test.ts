@@ -1,7 +1,7 @@
 /** Whoever goes away, however and whenever: the upstream request ends at once, and nothing of the call stays behind. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
+import type { ClientHttp2Stream } from 'node:http2';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
@@ -100,29 +100,6 @@ describe('a caller that goes away', () => {
     }
   }
 
-  it('may give up all the calls of its connection at once, and again, and the next one is answered', async () => {
-    await using simulator = await startSimulator(defaultSimulatorOptions);
-    await using core = await startCore(settingsFor(simulator.url));
-    const session = openSession(core.relay.address);
-    await once(session, 'remoteSettings');
-    const most = session.remoteSettings.maxConcurrentStreams ?? 0;
-    assert.ok(most >= 1_000, 'by default it takes more than nghttp2 lets go at once');
-    for (let wave = 0; wave < 2; wave++) {
-      const calls = Array.from({ length: most - 1 }, () =>
-        sendCall(session, 'Complete', frameOf(ask('Hello'))).resume(),
-      );
-      const closed = calls.map((call) => once(call, 'close'));
-      await roundTrip(session);
-      for (const call of calls) call.close();
-      await Promise.all(closed);
-    }
-    await roundTrip(session);
-    const last = sendCall(session, 'Complete', frameOf(ask('Hello'))).resume();
-    const [trailers] = await once(last, 'trailers');
-    assert.equal(trailers['grpc-status'], '0');
-    session.close();
-  });
-
   it('leaves nothing behind, 12,000 times over', { timeout: 120_000 }, async (test) => {
     await using simulator = await startSimulator({
       ...defaultSimulatorOptions,
@@ -179,10 +156,6 @@ describe('a caller that goes away', () => {
     }
   });
 });
-
-function roundTrip(session: ClientHttp2Session): Promise<void> {
-  return new Promise((resolve) => void session.ping(() => resolve()));
-}
 
 /** Sockets, servers and timers of a process. */
 function held({ resources }: Holdings): Record<string, number> {
