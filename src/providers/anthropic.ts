@@ -9,6 +9,7 @@ import { ACCEPTED_CODINGS, compress, type RequestCoding } from './content-coding
 import { Exchange } from './exchange.ts';
 import type { Clock, Provider } from './provider.ts';
 import { signatureHeaders } from './signature.ts';
+import { Upload } from './upload.ts';
 
 /** One endpoint of the Messages API: an account in a region. */
 export interface AnthropicOptions {
@@ -54,6 +55,9 @@ const PATHS: Readonly<Record<Operation, string>> = {
 
 const MASK = '***';
 
+/** Characters from which on a body is written piece by piece. */
+const LONG_BODY = 65_536;
+
 /** What a header value may hold unquoted (RFC 9110, 5.5); keys of the API hold nothing else. */
 const PRINTABLE = /^[\x21-\x7e]+$/;
 
@@ -90,7 +94,13 @@ export function anthropicProvider(options: AnthropicOptions): Provider {
   function attemptPlain(call: Call): Promise<Reply> {
     try {
       const streams = wantsStream(call, options.streamUnaryAbove);
-      return exchange(call, streams, headersOf(call, streams), bodyOf(call, streams));
+      const headers = headersOf(call, streams);
+      if (call.operation === 'models' || call.body.length < LONG_BODY) {
+        return exchange(call, streams, headers, bodyOf(call, streams));
+      }
+      const upload = uploadOf(call.body, streams);
+      headers.push('content-length', String(upload.bytes));
+      return exchange(call, streams, headers, upload);
     } catch (thrown) {
       return Promise.reject(asRelayError(thrown));
     }
@@ -136,7 +146,7 @@ export function anthropicProvider(options: AnthropicOptions): Provider {
     return headers;
   }
 
-  function exchange(call: Call, streams: boolean, headers: string[], body: string | Buffer): Promise<Reply> {
+  function exchange(call: Call, streams: boolean, headers: string[], body: string | Buffer | Upload): Promise<Reply> {
     const lists = call.operation === 'models';
     const query = lists && call.body !== '' ? `?${call.body}` : '';
     const request: Dispatcher.DispatchOptions = {
@@ -168,11 +178,18 @@ function bodyOf({ operation, body }: Call, streams: boolean): string {
   return streams ? withStream(body) : body;
 }
 
+const STREAM_MEMBER = '"stream":true}';
+
 /** `stream` as the last member: the bytes before it stay what they were, as the upstream's prompt cache wants it. */
 function withStream(body: string): string {
   const end = body.lastIndexOf('}');
   const separator = body.charAt(end - 1) === '{' ? '' : ',';
-  return `${body.slice(0, end)}${separator}"stream":true}`;
+  return `${body.slice(0, end)}${separator}${STREAM_MEMBER}`;
+}
+
+/** The same of a long body, which has members. */
+function uploadOf(body: string, streams: boolean): Upload {
+  return streams ? new Upload(body.slice(0, body.lastIndexOf('}')), `,${STREAM_MEMBER}`) : new Upload(body, '');
 }
 
 function refusesCoding(error: unknown): boolean {

@@ -14,8 +14,8 @@ import type { Operation } from '../completion/call.ts';
 import { type RelayInfoTrace, startTrace } from '../completion/trace.ts';
 import { requestId, requireBounded } from './caller-metadata.ts';
 import type { Clock } from './clock.ts';
+import { forgetPieces, http2StreamOf } from './grpc-call.ts';
 import { deadlineExceeded, errorOfGrpc, unimplemented } from './grpc-errors.ts';
-import { http2StreamOf } from './http2-stream.ts';
 import type { Intake } from './intake.ts';
 import { type Peer, peerOf } from './peer.ts';
 import { wireStatus } from './status.ts';
@@ -70,8 +70,8 @@ export interface EdgeHost {
   readonly bug: (requestId: string, error: RelayError) => void;
 }
 
-/** Serves one method: answers through the call, or rejects. */
-export type Handler = (call: EdgeCall, request: Buffer) => Promise<void>;
+/** Serves one method: answers through the call, or throws or rejects; undefined where nobody waits any more. */
+export type Handler = (call: EdgeCall, request: Buffer) => Promise<void> | undefined;
 
 /** A method as a call asks for it. */
 export interface Method {
@@ -167,8 +167,16 @@ export class EdgeCall implements Listener {
     this.#arrived?.();
     if (this.#over) return;
     const { handler } = this.#method;
-    if (this.#request !== undefined && handler !== undefined) {
-      handler(this, this.#request).catch((thrown: unknown) => this.fail(asRelayError(thrown)));
+    const request = this.#request;
+    if (request !== undefined && handler !== undefined) {
+      // For minutes to come, a long prompt would be held three times: in pieces, as a message, and as what came of it.
+      this.#request = undefined;
+      forgetPieces(this.#grpc);
+      try {
+        handler(this, request)?.catch((thrown: unknown) => this.fail(asRelayError(thrown)));
+      } catch (thrown) {
+        this.fail(asRelayError(thrown));
+      }
       return;
     }
     // A connection that breaks also ends the request; then `onCancel` is on its way and tells it better.

@@ -92,11 +92,8 @@ export function relayService(options: RelayServiceOptions): Mount {
 }
 
 function unary(rpc: string, operation: Operation, options: RelayServiceOptions): MountedMethod {
-  const { codec, service, authenticate, priceOf, clock } = options;
-  const handler: Handler = async (edge, wire) => {
-    const identity = authenticate(edge.metadata, wire, edge.peer, rpc);
-    const call = open(edge, wire, rpc, operation, identity instanceof Promise ? await identity : identity, options);
-    if (call === undefined) return;
+  const { codec, service, priceOf, clock } = options;
+  const handler = handlerOf(rpc, operation, options, async (edge, call) => {
     const reply = await service(call);
     const body = reply.kind === 'whole' ? reply.body : await accumulate(reply.events);
     // What is here as a whole has settled, or does so with its last event.
@@ -104,16 +101,13 @@ function unary(rpc: string, operation: Operation, options: RelayServiceOptions):
     const cost = isPaid(call) ? priceOf(call, usage) : 0;
     if (edge.isOver) return;
     edge.respond(codec.encodeWhole(operation, body, relayInfo(call, clock.now(), cost), memoOf(reply)));
-  };
+  });
   return { operation, handler };
 }
 
 function streaming(options: RelayServiceOptions): MountedMethod {
-  const { codec, service, authenticate, priceOf, stream, clock } = options;
-  const handler: Handler = async (edge, wire) => {
-    const identity = await authenticate(edge.metadata, wire, edge.peer, 'CompleteStream');
-    const call = open(edge, wire, 'CompleteStream', 'messages', identity, options);
-    if (call === undefined) return;
+  const { codec, service, priceOf, stream, clock } = options;
+  const handler = handlerOf('CompleteStream', 'messages', options, async (edge, call) => {
     const { encode, usage } = countingEncoder(codec.createStreamEncoder());
     const info = (): RelayInfo => relayInfo(call, clock.now(), isPaid(call) ? priceOf(call, usage()) : 0);
     const delivery = new Delivery(edge, { encode }, info, stream, clock);
@@ -125,8 +119,29 @@ function streaming(options: RelayServiceOptions): MountedMethod {
     } finally {
       delivery.close();
     }
-  };
+  });
   return { operation: 'messages', handler };
+}
+
+/**
+ * Makes the domain's call and has it answered. By no `async` function: one holds its arguments until its end, and the
+ * bytes of a long prompt are not to be held for as long as its answer takes.
+ */
+function handlerOf(
+  rpc: string,
+  operation: Operation,
+  options: RelayServiceOptions,
+  answer: (edge: EdgeCall, call: Call) => Promise<void>,
+): Handler {
+  const { authenticate } = options;
+  return (edge, wire) => {
+    const opened = (identity: Identity): Promise<void> | undefined => {
+      const call = open(edge, wire, rpc, operation, identity, options);
+      return call === undefined ? undefined : answer(edge, call);
+    };
+    const identity = authenticate(edge.metadata, wire, edge.peer, rpc);
+    return identity instanceof Promise ? identity.then(opened) : opened(identity);
+  };
 }
 
 function eventsOf(reply: Reply): AsyncIterable<StreamEvent> | Iterable<StreamEvent> {

@@ -16,10 +16,10 @@ import type { RelayError } from '../completion/errors.ts';
 import type { Clock } from './clock.ts';
 import { Drain, type DrainReport } from './drain.ts';
 import { EdgeCall, type EdgeHost, type Handler, type Method, type Refusal, type Screen } from './edge-call.ts';
+import { boundMessages, forgetPieces, http2StreamOf } from './grpc-call.ts';
 import { takeOverGrpcLog } from './grpc-log.ts';
 import { createHealth } from './health.ts';
 import { setHttp2Options, widenConnections } from './http2-options.ts';
-import { http2StreamOf } from './http2-stream.ts';
 import { Intake } from './intake.ts';
 import { LinkedSet } from './linked-set.ts';
 import { Listener, type TlsOptions } from './listener.ts';
@@ -215,8 +215,11 @@ function intercept(methods: ReadonlyMap<string, Method>, host: EdgeHost, others:
   };
 }
 
-/** Nobody need say who he is for these methods, and their requests are small: what arrives is bounded all the same. */
+/** Requests for health and reflection are names, and nobody need say who he is: what they hold is bounded apart. */
+const MAX_OTHER_BYTES = 65_536;
+
 function tracked(call: OtherCall, intake: Intake, others: Set<OtherCall>): ServerListener {
+  boundMessages(call, MAX_OTHER_BYTES);
   const stream = http2StreamOf(call);
   const watch = (): (() => void) =>
     intake.watchBytes(stream, ({ message }) => call.sendStatus({ code: status.RESOURCE_EXHAUSTED, details: message }));
@@ -227,6 +230,7 @@ function tracked(call: OtherCall, intake: Intake, others: Set<OtherCall>): Serve
     onReceiveMessage: (message, next) => {
       leave();
       leave = watch();
+      forgetPieces(call);
       next(message);
     },
     onReceiveHalfClose: (next) => {

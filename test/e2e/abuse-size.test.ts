@@ -14,7 +14,7 @@ import {
   tokenOf,
   verdict,
 } from './secured-relay.ts';
-import { FLAG, FRAME, frame, grpcHeaders, RawConnection } from './raw-http2.ts';
+import { FLAG, FRAME, frame, grpcHeaders, grpcMessage, RawConnection } from './raw-http2.ts';
 
 const TOKEN = bearer(tokenOf('search-team'));
 const KIB = 1024;
@@ -119,6 +119,25 @@ describe('a request that is too much', () => {
       INVALID,
       /beyond the 1000000 fields that a request may have/,
     );
+  });
+
+  it('is for health or reflection and longer than a name may be, also once decompressed', async () => {
+    const name = Buffer.alloc(128 * KIB, 'a');
+    for (const path of ['/grpc.health.v1.Health/Watch', '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo']) {
+      for (const [encoding, message] of [
+        ['identity', grpcMessage(name)],
+        ['gzip', grpcMessage(gzipSync(name), true)],
+      ] as const) {
+        const connection = await RawConnection.open(relay.port);
+        const headers = grpcHeaders(path, { 'grpc-encoding': encoding });
+        connection.write(connection.headers(1, headers), frame(FRAME.DATA, FLAG.NONE, 1, message.subarray(0, 16_000)));
+        for (let at = 16_000; at < message.length; at += 16_000) {
+          connection.write(frame(FRAME.DATA, FLAG.NONE, 1, message.subarray(at, at + 16_000)));
+        }
+        await connection.find(({ type, stream }) => type === FRAME.RST_STREAM && stream === 1);
+        connection.destroy();
+      }
+    }
   });
 
   it('names a model, a beta or a region longer than any is', async () => {

@@ -74,8 +74,9 @@ export function grpcHeaders(path: string, more: Readonly<Record<string, string>>
 }
 
 /** A message with the prefix of gRPC: not compressed, and its length. */
-export function grpcMessage(message: Buffer): Buffer {
+export function grpcMessage(message: Buffer, isCompressed = false): Buffer {
   const prefix = Buffer.alloc(5);
+  prefix.writeUInt8(isCompressed ? 1 : 0);
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);
 }
