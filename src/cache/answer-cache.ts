@@ -121,7 +121,15 @@ export class AnswerCache {
       return false;
     }
     // The body stands there twice: as JSON, and as the edge encoded it.
-    const cost = 2 * size + Buffer.byteLength(request) + ENTRY_OVERHEAD;
+    const cost = heapBytes(answer.body, size) + size + heapBytes(request) + ENTRY_OVERHEAD;
     return this.cache.set(key, { ...answer, request, memo: {} }, cost, ttl - answer.age);
   }
+}
+
+/**
+ * What a text takes on the heap: two bytes a character once one of them is beyond ASCII, as nearly every longer answer has
+ * one (a dash, a quotation mark). V8 could hold Latin-1 in one, but not what Node decodes from UTF-8.
+ */
+function heapBytes(text: string, utf8Bytes = Buffer.byteLength(text)): number {
+  return utf8Bytes === text.length ? text.length : 2 * text.length;
 }

@@ -13,6 +13,7 @@ import type { Clock } from '../endpoints/clock.ts';
 import { type Keepable, keep } from '../layers/keep.ts';
 import { reuse } from '../layers/reuse.ts';
 import { type ReuseDefaults, type ReusePlan, reusePlan } from '../layers/reuse-plan.ts';
+import { cacheRoom } from './cache-room.ts';
 import { circumstances } from './request-key.ts';
 import { openSimilarAnswers } from './similar-answers.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -49,9 +50,11 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
   const requestOf = (call: Call): string => (isForgeable ? circumstances(call, settings.scope) + call.body : '');
   const turnOf = (call: Call): LastTurn | undefined => splitLastTurn(call.body, circumstances(call, settings.scope));
 
+  /** Tenants that have asked for answers to similar requests: from then on all of theirs can be found so. */
+  const comparing = new Set<string>();
   const similar = openSimilarAnswers(settings, telemetry, clock);
   const cache = new AnswerCache({
-    maxBytes: settings.maxBytes,
+    maxBytes: cacheRoom(settings.maxBytes, telemetry.log.warn),
     counters: settings.counters,
     clock,
     left: similar.forget,
@@ -94,7 +97,7 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
       return;
     }
     tier?.set(key, { body: answer.body, storedAtMs: clock.wallNow(), ttlMs, simulated }, ttlMs);
-    if (mode !== 'similar' && !(mode === 'refresh' && defaultsFor(call).mode === 'similar')) return;
+    if (!comparing.has(call.tenant) && defaultsFor(call).mode !== 'similar' && mode !== 'similar') return;
     const turn = turnOf(call);
     if (turn !== undefined) void similar.get().add(turn.rest, key, turn.text, AbortSignal.timeout(BACKGROUND_MS));
   }
@@ -119,6 +122,7 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
       requestOf,
       fetch: tier && ((call) => fetch(tier, call)),
       async similar(call, minSimilarity) {
+        comparing.add(call.tenant);
         const turn = turnOf(call);
         const found = turn && (await similar.get().find(turn.rest, turn.text, minSimilarity, call.signal));
         return found && { key: found.id, score: found.score };

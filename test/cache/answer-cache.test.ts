@@ -66,6 +66,18 @@ describe('the cache of answers in a process', () => {
     assert.equal(cache.find(hash('sha256', other, 'hex'), ''), undefined);
   });
 
+  it('counts what an answer takes: its text on the heap, where a dash doubles it, and what the edge makes of it', () => {
+    const { cache } = opened();
+    const growth = (key: string, body: string): number => {
+      const before = cache.bytes;
+      cache.keep(key, '', answer(body), TTL);
+      return cache.bytes - before;
+    };
+    const plain = growth(KEY, 'x'.repeat(3_000));
+    const dashed = growth(OTHER, `—${'x'.repeat(2_999)}`);
+    assert.equal(dashed - plain, 3_000 + 2, 'a byte more for each character, and two more of UTF-8');
+  });
+
   it('keeps answers of up to a 64th of it, in bytes, and nothing in the place of a larger one', () => {
     const { cache, left, bodyOf } = opened(64 * 1024);
     assert.equal(cache.keep(KEY, '', answer('é'.repeat(512)), TTL), true);

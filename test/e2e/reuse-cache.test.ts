@@ -228,6 +228,14 @@ describe('a similar request', () => {
     assert.equal(statusOf((await stream(ask('what is the capital of france?', similar)))[0]), STATUS.similar);
   });
 
+  it('is answered by what ordinary calls of the tenant left since it first asked so', async () => {
+    await complete(ask('How high is Mont Blanc?'), 'other');
+    assert.equal(statusOf(await complete(ask('how high is mont blanc', similar), 'other')), STATUS.miss);
+    const plain = await complete(ask('How deep is Lake Baikal?'), 'other');
+    const found = await complete(ask('how deep is lake baikal', similar), 'other');
+    assert.deepEqual([statusOf(found), idOf(found)], [STATUS.similar, idOf(plain)]);
+  });
+
   it('is answered where its tenant asks for that', async () => {
     await complete(ask('How long is the Nile?'), 'typist');
     assert.equal(statusOf(await complete(ask('how long is the nile'), 'typist')), STATUS.similar);
