@@ -42,6 +42,9 @@ export interface EndpointSnapshot {
   /** Milliseconds until the refused key is tried again; 0 while in service. */
   readonly accountSuspendedFor: number;
   readonly organizationSuspendedFor: number;
+  /** Whether the key was refused, and not accepted since: also while its next trial is due or under way. */
+  readonly keyRefused: boolean;
+  readonly organizationRefused: boolean;
   readonly inFlight: number;
   /** Estimated times to first byte, in milliseconds; undefined before the first answer of the kind. */
   readonly streamLatencyMs: number | undefined;
@@ -190,6 +193,8 @@ export class Pool<A extends AccountOptions> {
         openFor: endpoint.breaker.openFor,
         accountSuspendedFor: endpoint.account.suspension.remaining,
         organizationSuspendedFor: endpoint.organization.suspension.remaining,
+        keyRefused: endpoint.account.suspension.onTrial,
+        organizationRefused: endpoint.organization.suspension.onTrial,
         inFlight: endpoint.inFlight,
         streamLatencyMs: this.#loads.measured(endpoint.row, true, now),
         wholeLatencyMs: this.#loads.measured(endpoint.row, false, now),

@@ -13,6 +13,7 @@ export interface RetryOptions extends BackoffOptions {
   readonly budget: RetryBudget;
   /** Whether an endpoint that was not tried could take the call now. */
   readonly elsewhere: (call: RoutedCall) => boolean;
+  /** Another attempt went upstream after a failure of this reason. */
   readonly retried: (reason: Reason) => void;
   readonly clock: Clock;
 }
@@ -46,9 +47,9 @@ async function tryAgain(
     if (!failure.retryable || signal.aborted || attempts.tried.length >= options.maxAttempts) throw failure;
     const delay = delayMs(call, failure, retries, options);
     if (options.clock.now() + delay >= deadline || !mayRetry(call, failure, options)) throw failure;
-    options.retried(failure.reason);
     if (delay > 0) await pause(delay, signal, options.clock);
     const sent = attempts.tried.length;
+    const { reason } = failure;
     try {
       return await next(call);
     } catch (thrown) {
@@ -56,6 +57,9 @@ async function tryAgain(
       // What the upstream said before tells more than that it could not be asked again.
       if (attempts.tried.length === sent && error.fault === 'upstream') throw withDelay(failure, error.retryAfter);
       failure = error;
+    } finally {
+      // Known only now: a call that found no endpoint to go to was not tried again.
+      if (attempts.tried.length > sent) options.retried(reason);
     }
   }
 }

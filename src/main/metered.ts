@@ -3,8 +3,9 @@ import { whenSettled } from '../completion/reply.ts';
 import type { Service } from '../completion/service.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
-/** Counts the requests that go to one endpoint, and how long they take. */
+/** Counts the requests that go to one endpoint, from 0, and how long they take. */
 export function metered(service: Service, account: string, region: string, metrics: Metrics): Service {
+  metrics.endpointConnected(account, region);
   return (call) => {
     const sentAt = performance.now();
     const { timeToFirstByte: before } = call.trace;

@@ -118,6 +118,11 @@ export class Metric<Series extends Instrument> implements Registrable {
     if (description.labelNames.length === 0) this.of();
   }
 
+  /** Has the series of these label values shown before anything counts in it. */
+  show(...labels: readonly [first?: string, second?: string, third?: string]): void {
+    this.of(...labels);
+  }
+
   /** The series of these label values, in the order of their names. */
   of(first = '', second = '', third = ''): Series {
     return this.#series.get(first)?.get(second)?.get(third) ?? this.#add(first, second, third);

@@ -3,10 +3,12 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { StatusName } from '../completion/errors.ts';
 import type { CacheStatus } from '../completion/trace.ts';
 import type { Usage } from '../completion/usage.ts';
+import { CACHE_RESULTS, CALL_STATUSES, PRIORITIES, RETRY_REASONS, UPSTREAM_STATUSES } from './closed-labels.ts';
 import { type Exposition, exposition } from './exposition.ts';
-import { Instruments, type LabelledValue } from './instruments.ts';
+import { Instruments } from './instruments.ts';
 import { LabelValues } from './label-values.ts';
 import { LastTold } from './last-told.ts';
+import { worstOff } from './worst-off.ts';
 
 /** What is configured: other values never make a new series. */
 export interface KnownLabels {
@@ -58,14 +60,17 @@ const TOKEN_KINDS = [
 
 export type BreakerStateName = keyof typeof BREAKER_STATES;
 
-/** How the breaker of an endpoint stands. */
-export interface BreakerReading {
+/** How an endpoint stands. */
+export interface EndpointReading {
   readonly account: string;
   readonly region: string;
   readonly breaker: BreakerStateName;
+  /** Whether the upstream refused the account's key, or its organization, and has accepted neither call nor trial since. */
+  readonly keyRefused: boolean;
+  readonly organizationRefused: boolean;
 }
 
-export type PriorityName = 'interactive' | 'background';
+export type PriorityName = (typeof PRIORITIES)[number];
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The metrics, as verbs for what happens. */
@@ -124,6 +129,14 @@ export function createMetrics(known: KnownLabels) {
   const cost = make.counter('claude_relay_cost_usd_total', 'Cost of answers by the price table, in USD.', spent);
   const saved = make.counter('claude_relay_saved_usd_total', 'Cost that cached answers saved, in USD.', spent);
 
+  for (const status of CALL_STATUSES) requests.show(status);
+  for (const reason of RETRY_REASONS) retries.show(reason);
+  for (const result of CACHE_RESULTS) lookups.show(result);
+  for (const priority of PRIORITIES) {
+    queueLength.show(priority);
+    queueWait.show(priority);
+  }
+
   let inFlight = 0;
   let streamsOpen = 0;
   make.reading('claude_relay_requests_in_flight', 'Calls under way.', () => inFlight);
@@ -162,6 +175,13 @@ export function createMetrics(known: KnownLabels) {
     costSaved(tenant: string, model: string, usd: number): void {
       saved.of(tenants.bounded(tenant), models.bounded(model)).value += usd;
     },
+    /** Shows the counters of an endpoint before it is sent anything. */
+    endpointConnected(account: string, region: string): void {
+      const knownAccount = accounts.bounded(account);
+      const knownRegion = regions.bounded(region);
+      for (const status of UPSTREAM_STATUSES) upstream.show(knownAccount, knownRegion, status);
+      for (const state of Object.keys(BREAKER_STATES)) breakerTransitions.show(knownAccount, knownRegion, state);
+    },
     /** `status` is the HTTP status, or undefined where no answer came. */
     upstreamAnswered(account: string, region: string, status: number | undefined, milliseconds: number): void {
       const knownAccount = accounts.bounded(account);
@@ -181,19 +201,30 @@ export function createMetrics(known: KnownLabels) {
     breakerChanged(account: string, region: string, state: BreakerStateName): void {
       breakerTransitions.of(accounts.bounded(account), regions.bounded(region), state).value += 1;
     },
-    /** Shows at each scrape the breakers that there are. Once only. */
-    watchBreakers(read: () => readonly BreakerReading[]): void {
-      make.readings('claude_relay_breaker_state', '0 closed, 1 half-open, 2 open.', () => {
-        const states = new Map<string, LabelledValue>();
-        for (const each of read()) {
-          const labels = { account: accounts.bounded(each.account), region: regions.bounded(each.region) };
-          const series = Object.values(labels).join(' ');
-          // Of those that have to share a series, the one that is worst off.
-          const value = Math.max(BREAKER_STATES[each.breaker], states.get(series)?.value ?? 0);
-          states.set(series, { labels, value });
-        }
-        return [...states.values()];
-      });
+    /** Shows at each scrape the breakers that there are, and the accounts that are refused. Once only. */
+    watchBreakers(read: () => readonly EndpointReading[]): void {
+      make.readings('claude_relay_breaker_state', '0 closed, 1 half-open, 2 open.', () =>
+        worstOff(
+          read().map(({ account, region, breaker }) => ({
+            labels: { account: accounts.bounded(account), region: regions.bounded(region) },
+            value: BREAKER_STATES[breaker],
+          })),
+        ),
+      );
+      make.readings(
+        'claude_relay_account_suspended',
+        '1 while the upstream refuses the key of an account, or its organization, else 0.',
+        () =>
+          worstOff(
+            read().flatMap((endpoint) => {
+              const account = accounts.bounded(endpoint.account);
+              return [
+                { labels: { account, cause: 'key' }, value: Number(endpoint.keyRefused) },
+                { labels: { account, cause: 'organization' }, value: Number(endpoint.organizationRefused) },
+              ];
+            }),
+          ),
+      );
     },
     roundTrip(region: string, method: 'icmp' | 'tcp', milliseconds: number): void {
       roundTrips.tell(regions.bounded(region), method, milliseconds / SECONDS);

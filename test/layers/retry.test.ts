@@ -143,6 +143,29 @@ test('retries are paid from a fifth of the traffic and a small reserve', async (
   assert.ok(retries >= 195 && retries <= 210, `${retries} retries for 1000 calls`);
 });
 
+test('only attempts that went upstream are counted', async (t) => {
+  const clock = new FakeClock(t.mock.timers);
+  const nobody = unavailable({ retryable: false });
+  const reasons: string[] = [];
+  let asked = 0;
+  const service = retry({
+    ...DELAYS,
+    maxAttempts: 4,
+    budget: new RetryBudget(0.2, clock),
+    elsewhere: () => true,
+    retried: (reason) => reasons.push(reason),
+    clock,
+  })(async (call: RoutedCall) => {
+    asked++;
+    if (asked === 3) throw nobody;
+    call.attempts?.tried.push({ ready: true } as Endpoint);
+    throw asked === 1 ? refused() : overloaded();
+  });
+  await assert.rejects(service(fakeCall()), { reason: 'UPSTREAM_OVERLOADED' });
+  assert.equal(asked, 3);
+  assert.deepEqual(reasons, ['UPSTREAM_CREDENTIALS']);
+});
+
 test('what the pool has set aside is left without paying, however many calls were under way there', async (t) => {
   for (const [failure, ready] of [
     [rateLimited(60_000), true],

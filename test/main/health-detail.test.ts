@@ -13,6 +13,8 @@ const SNAPSHOT: PoolSnapshot = {
       openFor: 9_000,
       accountSuspendedFor: 30_000,
       organizationSuspendedFor: 0,
+      keyRefused: true,
+      organizationRefused: false,
       inFlight: 3,
       streamLatencyMs: 410.5,
       wholeLatencyMs: undefined,

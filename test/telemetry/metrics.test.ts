@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BreakerReading, createMetrics, type KnownLabels } from '../../src/telemetry/metrics.ts';
+import { createMetrics, type EndpointReading, type KnownLabels } from '../../src/telemetry/metrics.ts';
 
 const KNOWN: KnownLabels = {
   tenant: (name) => name === 'search',
   model: (id) => id.startsWith('claude-'),
   account: (name) => name === 'primary',
   region: (name) => name === 'us-east',
+};
+
+const SOUND: EndpointReading = {
+  account: 'primary',
+  region: 'us-east',
+  breaker: 'closed',
+  keyRefused: false,
+  organizationRefused: false,
 };
 
 const CONTRACT = [
@@ -54,7 +62,7 @@ function used() {
   metrics.queueLength('background', 5);
   metrics.queueWaited('background', 20);
   metrics.breakerChanged('primary', 'us-east', 'half-open');
-  metrics.watchBreakers(() => [{ account: 'primary', region: 'us-east', breaker: 'half-open' }]);
+  metrics.watchBreakers(() => [{ ...SOUND, breaker: 'half-open' }]);
   metrics.watchRegions(() => ['us-east']);
   metrics.roundTrip('us-east', 'tcp', 12);
   metrics.watchAccounts(() => ['primary']);
@@ -145,8 +153,8 @@ test('what is not configured makes no series of its own, and neither does too mu
 
 test('breakers are shown as they stand at the scrape, and those that left no more', async () => {
   const metrics = createMetrics(KNOWN);
-  let breakers: readonly BreakerReading[] = [{ account: 'primary', region: 'us-east', breaker: 'closed' }];
-  metrics.watchBreakers(() => breakers);
+  let endpoints: readonly EndpointReading[] = [SOUND];
+  metrics.watchBreakers(() => endpoints);
   const shown = async (): Promise<string[]> => {
     const { text } = await metrics.render('');
     return [...text.matchAll(/^claude_relay_breaker_state\{account="([^"]+)".*?\} (\d)$/gm)].map(
@@ -155,12 +163,50 @@ test('breakers are shown as they stand at the scrape, and those that left no mor
   };
   assert.deepEqual(await shown(), ['primary 0']);
 
-  breakers = [
-    { account: 'unknown-1', region: 'us-east', breaker: 'half-open' },
-    { account: 'unknown-2', region: 'us-east', breaker: 'open' },
-    { account: 'unknown-3', region: 'us-east', breaker: 'closed' },
+  endpoints = [
+    { ...SOUND, account: 'unknown-1', breaker: 'half-open' },
+    { ...SOUND, account: 'unknown-2', breaker: 'open' },
+    { ...SOUND, account: 'unknown-3' },
   ];
   assert.deepEqual(await shown(), ['other 2'], 'of those that share a series, the worst off');
+});
+
+test('an account is shown as suspended while its key or its organization is refused, in whatever region that was told', async () => {
+  const metrics = createMetrics({ ...KNOWN, account: () => true, region: () => true });
+  let endpoints: readonly EndpointReading[] = [
+    { ...SOUND, account: 'a', region: 'us', keyRefused: true },
+    { ...SOUND, account: 'a', region: 'eu', keyRefused: true },
+    { ...SOUND, account: 'b', organizationRefused: true },
+  ];
+  metrics.watchBreakers(() => endpoints);
+  const shown = async (): Promise<string[]> => {
+    const { text } = await metrics.render('');
+    return [...text.matchAll(/^claude_relay_account_suspended\{account="(\w+)",cause="(\w+)"\} (\d)$/gm)].map(
+      ([, account, cause, value]) => `${account} ${cause} ${value}`,
+    );
+  };
+  assert.deepEqual(await shown(), ['a key 1', 'a organization 0', 'b key 0', 'b organization 1']);
+  endpoints = [{ ...SOUND, account: 'a' }];
+  assert.deepEqual(await shown(), ['a key 0', 'a organization 0']);
+});
+
+test('what counts an endpoint is shown from the time when it is connected, and what was counted before stays', async () => {
+  const metrics = createMetrics(KNOWN);
+  const shown = async (): Promise<readonly string[]> =>
+    (await metrics.render('')).text.split('\n').filter((line) => line.includes('account="primary"'));
+  assert.deepEqual(await shown(), []);
+  metrics.endpointConnected('primary', 'us-east');
+  const lines = await shown();
+  assert.ok(lines.length > 0 && lines.length < 20 && lines.every((line) => line.endsWith('} 0')), lines.join('\n'));
+
+  metrics.breakerChanged('primary', 'us-east', 'open');
+  metrics.endpointConnected('primary', 'us-east');
+  const changed = 'claude_relay_breaker_transitions_total{account="primary",region="us-east",state="open"}';
+  assert.ok(lines.includes(`${changed} 0`));
+  assert.deepEqual(
+    await shown(),
+    lines.map((line) => (line.startsWith(changed) ? `${changed} 1` : line)),
+  );
 });
 
 test('limits and round trips are shown of the accounts and regions that there are, and no others', async () => {
