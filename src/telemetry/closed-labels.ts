@@ -28,4 +28,16 @@ export const CACHE_RESULTS = ['hit', 'similar', 'coalesced', 'miss', 'bypass'] a
  * Answers of an endpoint that are worth an alert: success, and what speaks of a key, a limit or the endpoint. Others are
  * about single requests, and are shown once they came.
  */
-export const UPSTREAM_STATUSES = ['200', '401', '402', '429', '500', '502', '503', '504', '529', 'error'] as const;
+export const UPSTREAM_STATUSES = [
+  '200',
+  '401',
+  '402',
+  '403',
+  '429',
+  '500',
+  '502',
+  '503',
+  '504',
+  '529',
+  'error',
+] as const;

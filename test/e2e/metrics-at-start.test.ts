@@ -14,7 +14,7 @@ function atZero(name: string, label: string, values: Iterable<string>): readonly
   return [...values].map((value) => `${name}{${label}="${value}"} 0`).sort();
 }
 
-const UPSTREAM_STATUSES = ['200', '401', '402', '429', '500', '502', '503', '504', '529', 'error'];
+const UPSTREAM_STATUSES = ['200', '401', '402', '403', '429', '500', '502', '503', '504', '529', 'error'];
 
 /** The counters of one endpoint before it was sent anything. */
 function untouched(name: string, region: string): readonly string[] {
