@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CompleteOptions } from './actions/complete.ts';
 import { addCallerOptions } from './caller-options.ts';
 
@@ -11,7 +11,9 @@ export function completeCommand(): Command {
     .argument('<text>', 'what to ask')
     .option('--stream', 'print the answer as it is written', false)
     .option('--model <id>', 'the model to ask', 'claude-opus-5-5')
-    .option('--address <host:port>', 'where the relay listens', process.env['RELAY_LISTEN'] ?? '127.0.0.1:50051')
+    .addOption(
+      new Option('--address <host:port>', 'where the relay listens').env('RELAY_LISTEN').default('127.0.0.1:50051'),
+    )
     .option('--max-tokens <n>', 'the largest number of tokens to write', naturalNumber, 1024)
     .option('--system <text>', 'instructions that stand above the question')
     .option('--timeout <seconds>', 'how long to wait for the whole answer', naturalNumber, 600);

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { Secret } from '../completion/secret.ts';
 import { type Address, parseAddress } from './address.ts';
-import { DURATION_PATTERN, formatDuration, MAX_DURATION_MS, parseDuration } from './duration.ts';
+import { DURATION_PATTERN, MAX_DURATION_MS, parseDuration } from './duration.ts';
 import { formatSize, parseSize, SIZE_PATTERN } from './size.ts';
 
 interface Range {
@@ -19,6 +19,11 @@ function fromText(value: unknown): unknown {
   if (NUMBER.test(value)) return Number(value);
   if (value === 'true') return true;
   return value === 'false' ? false : value;
+}
+
+/** A mapping of settings. With nothing after its colon it counts as left out: the reader sees to that, editors are told. */
+export function section<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape).meta({ type: ['object', 'null'] });
 }
 
 /** A whole number. */
@@ -59,27 +64,41 @@ export function name() {
     .regex(NAME, 'is not a name. Use up to 63 letters, digits, dots, dashes and underscores, a letter or digit first.');
 }
 
-const DURATION_ADVICE = 'Write a number and a unit, such as 100ms, 30s, 10m or 1h.';
+const NOT_A_DURATION =
+  'is not a duration. Write numbers with units, such as 100ms, 30s, 1m30s or 1h, of us, ms, s, m, h and d.';
 
 /** Bounds in the settings' own spelling, e.g. `1s`. */
 interface DurationRange {
   readonly min?: string;
   readonly max?: string;
+  /** What is wrong with less than `min`, as a sentence. */
+  readonly why?: string;
 }
 
 /** A duration; becomes milliseconds. */
-export function duration({ min = '0ms', max = `${MAX_DURATION_MS}ms` }: DurationRange = {}) {
+export function duration({ min = '0', max = `${MAX_DURATION_MS}ms`, why }: DurationRange = {}) {
   const [least, most] = [boundOf(min), boundOf(max)];
-  return z
-    .string({ error: ({ input }) => (input === undefined ? undefined : `is not a duration. ${DURATION_ADVICE}`) })
-    .regex(DURATION_PATTERN, `is not a duration. ${DURATION_ADVICE}`)
-    .transform((text, context) => {
-      const milliseconds = parseDuration(text);
-      if (milliseconds !== undefined && milliseconds >= least && milliseconds <= most) return milliseconds;
-      const longest = most === MAX_DURATION_MS ? '24d' : formatDuration(most);
-      context.addIssue(`is out of range. Use a duration from ${min} to ${longest}.`);
-      return z.NEVER;
-    });
+  const range = `is out of range. Use a duration from ${min} to ${most === MAX_DURATION_MS ? '24d' : max}.`;
+  const tooShort = why === undefined ? range : `${range} ${why}`;
+  return durationText(least, tooShort).transform((value, context) => {
+    const milliseconds = parseDuration(String(value));
+    if (milliseconds !== undefined && milliseconds >= least && milliseconds <= most) return milliseconds;
+    context.addIssue(milliseconds !== undefined && milliseconds < least ? tooShort : range);
+    return z.NEVER;
+  });
+}
+
+/** The text of a duration; a plain 0, which YAML takes for a number, is one where the setting can be 0. */
+function durationText(least: number, tooShort: string): z.ZodType<number | string, number | string> {
+  const text = z
+    .string({
+      error: ({ input }) => {
+        if (input === undefined) return undefined;
+        return input === 0 ? tooShort : NOT_A_DURATION;
+      },
+    })
+    .regex(DURATION_PATTERN, NOT_A_DURATION);
+  return least > 0 ? text : z.union([z.literal(0), text], { error: () => NOT_A_DURATION });
 }
 
 function boundOf(text: string): number {
@@ -90,23 +109,43 @@ function boundOf(text: string): number {
 
 /** A duration or `off`, which becomes `Infinity`: never. */
 export function durationOrOff(range: DurationRange = {}) {
-  return z.union([z.literal('off').transform(() => Number.POSITIVE_INFINITY), duration(range)], {
-    error: () => `is neither a duration nor "off". ${DURATION_ADVICE}`,
+  const either = duration(range);
+  return z.union([z.literal('off').transform(() => Number.POSITIVE_INFINITY), either], {
+    error: ({ input }) => (input === 0 ? either.safeParse(0).error?.issues[0]?.message : NEITHER),
   });
 }
 
-const NOT_A_SIZE = 'is not a size. Write bytes as a whole number, or with KiB, MiB or GiB, such as 32MiB.';
+const NEITHER = NOT_A_DURATION.replace('not a duration', 'neither a duration nor "off"');
 
-/** A size in bytes, as a number or with a binary unit; becomes bytes. */
-export function size({ min = 0, max = Number.MAX_SAFE_INTEGER }: Range = {}) {
+const NOT_A_SIZE =
+  'is not a size. Write bytes as a whole number, or a number with KiB, MiB, GiB (1024s) or kB, MB, GB (1000s), such as 32MiB.';
+
+interface SizeRange extends Range {
+  /** What is wrong with less than `min`, as a sentence. */
+  readonly why?: string;
+}
+
+/** A size in bytes, as a number or with a unit; becomes bytes. */
+export function size({ min = 0, max = Number.MAX_SAFE_INTEGER, why }: SizeRange = {}) {
+  const range = `is out of range. Use a size from ${formatSize(min)} to ${formatSize(max)}.`;
   return z
     .union([z.int(NOT_A_SIZE), z.string().regex(SIZE_PATTERN, NOT_A_SIZE)], { error: () => NOT_A_SIZE })
     .transform((value, context) => {
       const bytes = typeof value === 'number' ? value : (parseSize(value) ?? Number.NaN);
       if (bytes >= min && bytes <= max) return bytes;
-      context.addIssue(`is out of range. Use a size from ${formatSize(min)} to ${formatSize(max)}.`);
+      context.addIssue(bytes < min && why !== undefined ? `${range} ${why}` : range);
       return z.NEVER;
     });
+}
+
+/** How long an answer is kept. */
+export function answerTtl() {
+  return duration({ min: '1ms', why: 'To keep no answers, write mode: off.' });
+}
+
+/** How alike two requests are: 0 for anything, 1 for the same. */
+export function similarity() {
+  return figure({ max: 1 });
 }
 
 /** `host:port` of a listener. */

@@ -1,6 +1,7 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { type Address, collide, formatAddress, isLoopback } from './address.ts';
 import { isMapping } from './draft.ts';
+import { section } from './fields.ts';
 import { type Finding, rule } from './rule.ts';
 import { accountsSettings } from './sections/accounts.ts';
 import { adminSettings } from './sections/admin.ts';
@@ -60,22 +61,21 @@ function* tenantsCanAuthenticate({ server, tenants }: Root): Iterable<Finding> {
 }
 
 /** The whole configuration file. */
-export const settings = z
-  .strictObject({
-    server: serverSettings.prefault({}).describe('The gRPC listener.'),
-    admin: adminSettings.prefault({}).describe('The HTTP listener for metrics and health.'),
-    log: logSettings.prefault({}).describe('The log.'),
-    upstream: upstreamSettings.prefault({}).describe('Defaults for every endpoint.'),
-    accounts: accountsSettings
-      .prefault([])
-      .describe('Upstream accounts. With none, ANTHROPIC_API_KEY stands for one, and without it the simulator serves.'),
-    routing: routingSettings.prefault({}).describe('How an endpoint (an account in a region) is chosen.'),
-    queue: queueSettings.prefault({}).describe('The queue in front of busy accounts.'),
-    cache: cacheSettings.prefault({}).describe('The response cache.'),
-    stream: streamSettings.prefault({}).describe('How stream events are sent to callers.'),
-    redis: redisSettings.optional().describe('State shared by several replicas; absent, each keeps its own.'),
-    tenants: tenantsSettings.prefault([]).describe('Callers that are known. With none, every caller is anonymous.'),
-  })
+export const settings = section({
+  server: serverSettings.prefault({}).describe('The gRPC listener.'),
+  admin: adminSettings.prefault({}).describe('The HTTP listener for metrics and health.'),
+  log: logSettings.prefault({}).describe('The log.'),
+  upstream: upstreamSettings.prefault({}).describe('Defaults for every endpoint.'),
+  accounts: accountsSettings
+    .prefault([])
+    .describe('Upstream accounts. With none, ANTHROPIC_API_KEY stands for one, and without it the simulator serves.'),
+  routing: routingSettings.prefault({}).describe('How an endpoint (an account in a region) is chosen.'),
+  queue: queueSettings.prefault({}).describe('The queue in front of busy accounts.'),
+  cache: cacheSettings.prefault({}).describe('The response cache.'),
+  stream: streamSettings.prefault({}).describe('How stream events are sent to callers.'),
+  redis: redisSettings.optional().describe('State shared by several replicas; absent, each keeps its own.'),
+  tenants: tenantsSettings.prefault([]).describe('Callers that are known. With none, every caller is anonymous.'),
+})
   .check(
     rule(
       [

@@ -5,19 +5,28 @@ export class SpecError extends Error {
   override readonly name = 'SpecError';
 }
 
-const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
-const MILLISECONDS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+const DURATION = /^(?:\d+(?:\.\d+)?(?:us|ms|[smhd]))+$/;
+const DURATION_PART = /([\d.]+)([a-z]+)/g;
+const MILLISECONDS: Readonly<Record<string, number>> = {
+  us: 0.001,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
-function isUnit(unit: string | undefined): unit is keyof typeof MILLISECONDS {
-  return unit !== undefined && unit in MILLISECONDS;
-}
-
-/** `200ms`, `1.5s`, `2m`, `1h`, or a bare `0`, in milliseconds. Throws SpecError. */
+/** `200ms`, `1.5s`, `1m30s`, `500us`, or a bare `0`, in milliseconds. Throws SpecError. */
 export function parseDuration(text: string): number {
   if (text === '0') return 0;
-  const [, amount, unit] = DURATION.exec(text) ?? [];
-  if (!isUnit(unit)) throw new SpecError(`"${text}" is not a duration: write 200ms, 1.5s, 2m or 1h`);
-  return Number(amount) * MILLISECONDS[unit];
+  if (!DURATION.test(text)) {
+    throw new SpecError(`"${text}" is not a duration: write 200ms, 1.5s, 1m30s or 1h`);
+  }
+  let milliseconds = 0;
+  for (const [, amount, unit = ''] of text.matchAll(DURATION_PART)) {
+    milliseconds += Number(amount) * (MILLISECONDS[unit] ?? Number.NaN);
+  }
+  return milliseconds;
 }
 
 const COUNT = /^(\d+(?:\.\d+)?)([kM]?)$/;

@@ -40,3 +40,15 @@ test('the schema for editors asks for a secret or its file', () => {
   const text = JSON.stringify(jsonSchema());
   assert.ok(text.includes('{"anyOf":[{"required":["api_key"]},{"required":["api_key_file"]}]}'));
 });
+
+test('the schema for editors takes a section with nothing in it, and refuses limits that limit nothing', () => {
+  const text = JSON.stringify(jsonSchema());
+  for (const section of ['server', 'admin', 'log', 'upstream', 'routing', 'queue', 'cache', 'stream', 'redis'])
+    assert.match(text, new RegExp(`"${section}":\\{("description":"[^"]*",)?"type":\\["object","null"\\]`), section);
+  const limits = text.indexOf('{"required":["requests_per_minute"]},{"required":["input_tokens_per_minute"]}');
+  assert.ok(limits > text.indexOf('"limits":{'));
+});
+
+test('the example is YAML to other parsers as well, which take braces in braces for mappings', () => {
+  assert.doesNotMatch(read('relay.example.yaml').replaceAll(/"[^"]*"|#.*/g, ''), /[{[].*\$\{/);
+});

@@ -159,22 +159,54 @@ const CASES: Readonly<Record<string, Case>> = {
   'durations without a unit, with a wrong one and out of range': {
     yaml: 'upstream:\n  timeout: 30\ncache: { ttl: 5 minutes }\nrouting: { hedge_after: soon, probe: { interval: 60d } }\nstream:\n  flush_interval: 10s\n',
     problems: [
-      ['2:12', 'upstream.timeout', /not a duration\. .* such as 100ms/],
+      ['2:12', 'upstream.timeout', /not a duration\. .*such as 100ms/],
       ['3:15', 'cache.ttl', /not a duration/],
       ['4:25', 'routing.hedge_after', /A quantile such as p95, or off/],
       ['4:50', 'routing.probe.interval', /out of range. Use a duration from 100ms to 24d/],
-      ['6:19', 'stream.flush_interval', /from 0ms to 5s/],
+      ['6:19', 'stream.flush_interval', /from 0 to 5s/],
     ],
   },
   'a bounded off-or-duration out of range': {
     yaml: 'routing: { hedge_after: 1ms }\n',
     problems: [['1:25', 'routing.hedge_after', /from 10ms to 24d/]],
   },
-  'sizes of no unit, out of range and of no kind': {
-    yaml: 'server:\n  max_request_bytes: 32MB\n  max_response_bytes: 1GiB\ncache: { max_bytes: [1] }\n',
+  'a plain 0 where there must be some time': {
+    yaml: [
+      'upstream: { timeout: 0, pool: { idle_timeout: 0 } }',
+      'cache: { ttl: 0 }',
+      'routing: { hedge_after: 0 }',
+      'server: { max_connection_age: 0, keepalive_time: 0s }',
+    ].join('\n'),
+    problems: [
+      ['1:22', 'upstream.timeout', /from 1ms to 24d\. With 0, no answer could be in time/],
+      ['1:47', 'upstream.pool.idle_timeout', /from 1ms to 24d\. .*max_requests_per_connection: 1/],
+      ['2:15', 'cache.ttl', /from 1ms to 24d\. To keep no answers, write mode: off/],
+      ['3:25', 'routing.hedge_after', /from 10ms to 24d\. With less, .*p95, or off/],
+      ['4:31', 'server.max_connection_age', /from 100ms to 24d\. .*write off/],
+      ['4:50', 'server.keepalive_time', /from 100ms to 24d\. .*ping/],
+    ],
+  },
+  'a number that is no duration where a 0 or off may stand': {
+    yaml: 'server: { max_connection_age_grace: 5 }\nqueue: { max_wait: 5 }\nrouting: { hedge_after: 5 }\n',
+    problems: [
+      ['1:37', 'server.max_connection_age_grace', /neither a duration nor "off"\. Write numbers with units/],
+      ['2:20', 'queue.max_wait', /not a duration\. Write numbers with units/],
+      ['3:25', 'routing.hedge_after', /not a duration\. .*p95, or off/],
+    ],
+  },
+  'a cache too small for any answer': {
+    yaml: 'cache: { max_bytes: 1KiB, counters: 0, min_similarity: -0.1 }\n',
+    problems: [
+      ['1:21', 'cache.max_bytes', /from 4KiB to 1TiB\. No answer fits into less/],
+      ['1:37', 'cache.counters', /at least 1\./],
+      ['1:56', 'cache.min_similarity', /at least 0\./],
+    ],
+  },
+  'sizes of an unclear unit, out of range and of no kind': {
+    yaml: 'server:\n  max_request_bytes: 32mb\n  max_response_bytes: 1GiB\ncache: { max_bytes: [1] }\n',
     problems: [
       ['2:22', 'server.max_request_bytes', /not a size\. .*such as 32MiB/],
-      ['3:23', 'server.max_response_bytes', /from 1KiB to 256MiB/],
+      ['3:23', 'server.max_response_bytes', /from 1 to 256MiB/],
       ['4:21', 'cache.max_bytes', /not a size/],
     ],
   },

@@ -19,10 +19,26 @@ test('every duration of the pattern is a whole number of milliseconds', () => {
   fc.assert(fc.property(fc.stringMatching(DURATION_PATTERN), (text) => Number.isInteger(parseDuration(text))));
 });
 
-test('durations have one unit and the shortest spelling', () => {
-  const spellings = { '100ms': 100, '30s': 30_000, '1.5s': 1500, '10m': 600_000, '1h': 3_600_000, '1d': 86_400_000 };
+test('durations are numbers with units, as Go and Prometheus write them, or 0', () => {
+  const spellings = {
+    '0': 0,
+    '0s': 0,
+    '100ms': 100,
+    '30s': 30_000,
+    '1.5s': 1500,
+    '0.07s': 70,
+    '10m': 600_000,
+    '1m30s': 90_000,
+    '1h': 3_600_000,
+    '1h30m': 5_400_000,
+    '1d2h3m4s5ms': 93_784_005,
+    '500us': 1,
+    '2000us': 2,
+    '0.5ms': 1,
+    '1.0001s': 1001,
+  };
   for (const [text, milliseconds] of Object.entries(spellings)) assert.equal(parseDuration(text), milliseconds, text);
-  for (const text of ['', '5', 's', '1 s', '-1s', '1h30m', '0.5ms', '1.0001s', '1S', '1e3s', 'off', '∞s'])
+  for (const text of ['', '5', '1m30', 's', '1 s', '1m 30s', '-1s', '1S', '1e3s', '.5s', '1w', 'off', '∞s'])
     assert.equal(parseDuration(text), undefined, text);
   assert.deepEqual([0, 1500, 60_000, 90_000].map(formatDuration), ['0ms', '1500ms', '1m', '90s']);
 });
@@ -43,9 +59,26 @@ test('every size is read back from what is written', () => {
   );
 });
 
-test('sizes have binary units, because MB means two things', () => {
-  assert.deepEqual(['0', '1024', '2KiB', '32MiB', '1GiB'].map(parseSize), [0, 1024, 2048, 33_554_432, 1_073_741_824]);
-  for (const text of ['', '32MB', '1.5MiB', '-1', '1 KiB', '1kib', 'MiB'])
+test('sizes have binary units or decimal ones, with the B or as Kubernetes writes them', () => {
+  const spellings = {
+    '0': 0,
+    '1024': 1024,
+    '512B': 512,
+    '2KiB': 2048,
+    '512Mi': 536_870_912,
+    '32MiB': 33_554_432,
+    '1Gi': 1_073_741_824,
+    '1.5GiB': 1_610_612_736,
+    '1TiB': 1_099_511_627_776,
+    '512kB': 512_000,
+    '512KB': 512_000,
+    '512k': 512_000,
+    '10MB': 10_000_000,
+    '1G': 1_000_000_000,
+    '0.0001k': 1,
+  };
+  for (const [text, bytes] of Object.entries(spellings)) assert.equal(parseSize(text), bytes, text);
+  for (const text of ['', '1.5', '-1', '1 KiB', '1kib', '1ki', '1m', '10mb', '1iB', '1i', 'MiB', '1PiB', '1e6'])
     assert.equal(parseSize(text), undefined, text);
 });
 

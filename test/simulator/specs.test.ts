@@ -19,10 +19,14 @@ test('durations, counts and fractions are read in their units', () => {
   assert.equal(parseDuration('1.5s'), 1500);
   assert.equal(parseDuration('2m'), 120_000);
   assert.equal(parseDuration('0'), 0);
+  assert.equal(parseDuration('1m30s'), 90_000);
+  assert.equal(parseDuration('500us'), 0.5);
+  assert.equal(parseDuration('1d'), 86_400_000);
   assert.equal(parseCount('40k'), 40_000);
   assert.equal(parseCount('1.5M'), 1_500_000);
   assert.equal(parseFraction('5%'), 0.05);
   assert.equal(parseFraction('0.25'), 0.25);
+  refuses(() => parseDuration('1m30'), /"1m30" is not a duration/);
   refuses(() => parseDuration('200'), /"200" is not a duration: write 200ms/);
   refuses(() => parseCount('1.5'), /"1.5" is not a whole number/);
   refuses(() => parseCount(''), /not a whole number/);

@@ -29,7 +29,9 @@ const modelLimits = z
           message: `limits nothing. Set ${FIGURES.join(', ')}, or take it out to learn from headers.`,
         };
     }),
-  );
+  )
+  // What editors see of that rule.
+  .meta({ anyOf: FIGURES.map((figure) => ({ required: [figure] })) });
 
 const limits = z
   .union([modelLimits, z.array(modelLimits).check(rule([], reachable))], {

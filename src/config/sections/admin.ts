@@ -1,7 +1,7 @@
-import { z } from 'zod';
-import { address, tokenHash } from '../fields.ts';
+import type { z } from 'zod';
+import { address, section, tokenHash } from '../fields.ts';
 
-export const adminSettings = z.strictObject({
+export const adminSettings = section({
   listen: address()
     .prefault('127.0.0.1:9464')
     .describe('Where metrics and health are served over HTTP, as HOST:PORT. RELAY_ADMIN_LISTEN overrides it.'),

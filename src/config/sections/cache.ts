@@ -1,7 +1,19 @@
 import { z } from 'zod';
-import { baseUrl, choice, count, duration, figure, filePath, headerSecret, size } from '../fields.ts';
+import {
+  answerTtl,
+  baseUrl,
+  choice,
+  count,
+  duration,
+  figure,
+  filePath,
+  headerSecret,
+  section,
+  similarity,
+  size,
+} from '../fields.ts';
 
-const embeddings = z.strictObject({
+const embeddings = section({
   base_url: baseUrl().describe('Where a server of the OpenAI embeddings protocol answers, without /v1.'),
   model: z
     .string()
@@ -9,7 +21,7 @@ const embeddings = z.strictObject({
     .describe('Name of the embedding model there.'),
   api_key: headerSecret().optional().describe('Sent to it as a bearer token; absent, none is sent.'),
   api_key_file: filePath().optional().describe('File that holds that key.'),
-  timeout: duration({ min: '1ms' })
+  timeout: duration({ min: '1ms', why: 'With 0, no embedding could be in time.' })
     .prefault('1s')
     .describe('Longest wait for an embedding; a call that misses waits for one, and then goes on without.'),
   dimensions: count({ min: 1, max: 16_384 }).describe('Numbers in an embedding of that model.'),
@@ -18,24 +30,24 @@ const embeddings = z.strictObject({
     .describe('Embeddings held: each takes four bytes per dimension, and a look-up compares those of equal requests.'),
 });
 
-export const cacheSettings = z.strictObject({
+export const cacheSettings = section({
   mode: choice(['off', 'exact', 'similar'])
     .prefault('exact')
     .describe('What calls get that do not choose: off, exact, or similar (last user turn nearly the same).'),
   digest: choice(['sha256', 'md5'])
     .prefault('sha256')
     .describe('Digest of the key: sha256 (faster and safe) or md5, whose answers are not shared by Redis.'),
-  ttl: duration({ min: '1s' }).prefault('5m').describe('Time that an answer is kept.'),
-  max_bytes: size({ min: 2 ** 20, max: 2 ** 40 })
+  ttl: answerTtl().prefault('5m').describe('Time that an answer is kept.'),
+  max_bytes: size({ min: 4096, max: 2 ** 40, why: 'No answer fits into less. To keep none, write mode: off.' })
     .prefault(1_073_741_824)
-    .describe('Memory for answers.'),
-  counters: count({ min: 1024, max: 1_000_000_000 })
+    .describe('Memory for answers. One of more than a 64th of it is not kept: of 64KiB, a body above 1KiB.'),
+  counters: count({ min: 1, max: 1_000_000_000 })
     .prefault(10_000_000)
-    .describe('Counters of the admission sketch: about ten for each entry expected.'),
+    .describe('Counters of the admission sketch: about ten for each entry expected. It has 512 at least.'),
   scope: choice(['tenant', 'shared'])
     .prefault('tenant')
     .describe('Who may be served an answer: its own tenant, or all (shared).'),
-  min_similarity: figure({ min: 0.5, max: 1 }).prefault(0.9).describe('Least similarity for a similar hit.'),
+  min_similarity: similarity().prefault(0.9).describe('Least similarity for a similar hit, from 0 to 1.'),
   refresh_ahead: figure({ min: 0.1, max: 1 })
     .prefault(0.8)
     .describe('Share of the TTL after which a read of a popular answer renews it in the background; 1 never does.'),

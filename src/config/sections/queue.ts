@@ -1,7 +1,7 @@
-import { z } from 'zod';
-import { count, duration } from '../fields.ts';
+import type { z } from 'zod';
+import { count, duration, section } from '../fields.ts';
 
-export const queueSettings = z.strictObject({
+export const queueSettings = section({
   max_length: count({ max: 1_000_000 })
     .prefault(1000)
     .describe('Calls that may wait for capacity at once; 0 refuses at once.'),

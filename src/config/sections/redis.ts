@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Secret } from '../../completion/secret.ts';
-import { filePath } from '../fields.ts';
+import { filePath, section } from '../fields.ts';
 import { type Finding, rule } from '../rule.ts';
 
 const redisUrl = z.string().transform((text, context) => {
@@ -47,17 +47,13 @@ function* caIsForTls({ url, ca_file: caFile }: Loose): Iterable<Finding> {
   };
 }
 
-export const redisSettings = z
-  .strictObject({
-    url: redisUrl.describe('redis:// or rediss:// URL, which may hold a password. RELAY_REDIS_URL overrides it.'),
-    url_file: filePath().optional().describe('File that holds the URL.'),
-    ca_file: filePath()
-      .optional()
-      .describe(
-        'Authorities in PEM that vouch for a rediss:// server, instead of those that Node knows. Read at start.',
-      ),
-  })
-  .check(rule([['url']], caIsForTls));
+export const redisSettings = section({
+  url: redisUrl.describe('redis:// or rediss:// URL, which may hold a password. RELAY_REDIS_URL overrides it.'),
+  url_file: filePath().optional().describe('File that holds the URL.'),
+  ca_file: filePath()
+    .optional()
+    .describe('Authorities in PEM that vouch for a rediss:// server, instead of those that Node knows. Read at start.'),
+}).check(rule([['url']], caIsForTls));
 
 /** State shared by replicas. The URL is secret because it may hold a password. */
 export function redisConfig(settings: z.output<typeof redisSettings>) {

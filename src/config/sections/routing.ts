@@ -1,28 +1,42 @@
 import { z } from 'zod';
-import { choice, duration } from '../fields.ts';
+import { choice, duration, section } from '../fields.ts';
 
 const QUANTILE = /^p([1-9][0-9]?)$/;
-const hedgeDelay = duration({ min: '10ms' });
+const hedgeDelay = duration({ min: '10ms', why: 'With less, nearly every call would go out twice.' });
+
+/** What is said of a delay that is none. */
+function orElse(error: z.ZodError): string {
+  return `${error.issues[0]?.message ?? 'is wrong.'} A quantile such as p95, or off, will do too.`;
+}
+
+const hedgeText = z.string({
+  error: ({ input }) => {
+    const { error } = hedgeDelay.safeParse(input);
+    return input === undefined || error === undefined ? undefined : orElse(error);
+  },
+});
 
 /** A time, `off`, or `p95`: a quantile of what was measured lately. */
-const hedgeAfter = z.string().transform((value, context) => {
+const hedgeAfter = hedgeText.transform((value, context) => {
   if (value === 'off') return Number.POSITIVE_INFINITY;
   const percent = QUANTILE.exec(value)?.[1];
   if (percent !== undefined) return { quantile: Number(percent) / 100 };
   const { data, error } = hedgeDelay.safeParse(value);
   if (data !== undefined) return data;
-  context.addIssue(`${error.issues[0]?.message ?? 'is wrong.'} A quantile such as p95, or off, will do too.`);
+  context.addIssue(orElse(error));
   return z.NEVER;
 });
 
-const probe = z.strictObject({
+const probe = section({
   method: choice(['tcp', 'icmp', 'off'])
     .prefault('tcp')
     .describe('How the distance of a region is measured: tcp (a connect), icmp (a ping) or off.'),
-  interval: duration({ min: '100ms' }).prefault('10s').describe('Time between two measurements.'),
+  interval: duration({ min: '100ms', why: 'More measurements tell no more. To have none, write method: off.' })
+    .prefault('10s')
+    .describe('Time between two measurements.'),
 });
 
-export const routingSettings = z.strictObject({
+export const routingSettings = section({
   strategy: choice(['latency', 'round_robin', 'weighted', 'priority'])
     .prefault('latency')
     .describe('How an endpoint is chosen: latency, round_robin, weighted or priority.'),

@@ -1,7 +1,7 @@
-import { z } from 'zod';
-import { duration, size } from '../fields.ts';
+import type { z } from 'zod';
+import { duration, section, size } from '../fields.ts';
 
-export const streamSettings = z.strictObject({
+export const streamSettings = section({
   flush_bytes: size({ min: 1, max: 2 ** 20 })
     .prefault(1024)
     .describe('Pending bytes that are sent at once.'),

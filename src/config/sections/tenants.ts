@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import { Secret } from '../../completion/secret.ts';
-import { choice, count, duration, figure, filePath, patterns, secret, tokenHash } from '../fields.ts';
+import {
+  answerTtl,
+  choice,
+  count,
+  figure,
+  filePath,
+  patterns,
+  secret,
+  section,
+  similarity,
+  tokenHash,
+} from '../fields.ts';
 import { type Finding, repeats, rule } from '../rule.ts';
 
 /** A name as elsewhere, or the SPIFFE id or common name of a client certificate. */
@@ -17,17 +28,17 @@ const tokenHashes = z
   })
   .transform((value) => (Array.isArray(value) ? value : [value]));
 
-const limits = z.strictObject({
+const limits = section({
   requests_per_minute: count().optional().describe('Requests in any minute.'),
   tokens_per_minute: count().optional().describe('Input and output tokens in any minute.'),
   concurrent_requests: count().optional().describe('Requests under way at once.'),
   usd_per_day: figure().optional().describe('Spending in a day (UTC), in US dollars.'),
 });
 
-const cache = z.strictObject({
+const cache = section({
   mode: choice(['off', 'exact', 'similar']).optional().describe('What its calls get that do not choose.'),
-  ttl: duration({ min: '1s' }).optional().describe('Time that an answer to it is kept.'),
-  min_similarity: figure({ min: 0.5, max: 1 }).optional().describe('Least similarity for a similar hit.'),
+  ttl: answerTtl().optional().describe('Time that an answer to it is kept.'),
+  min_similarity: similarity().optional().describe('Least similarity for a similar hit, from 0 to 1.'),
 });
 
 const tenant = z.strictObject({
