@@ -151,6 +151,7 @@ async function passage(callAt: (index: number) => Call): Promise<boolean> {
     minDelayMs: 100,
     baseDelayMs: 500,
     maxDelayMs: 5_000,
+    maxWaitMs: 30_000,
     budget: new RetryBudget(0.2, systemClock),
     elsewhere: (call) => pool.elsewhere(call),
     retried() {},

@@ -84,7 +84,14 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
       // Beneath coalesce, so that a flight of many callers is kept once; above retry, so that only answers are.
       answers.keeping,
       // Above the choice of an endpoint, so that each attempt chooses anew; only before the first content.
-      retry({ ...config.upstream.retry, budget, elsewhere, retried: telemetry.events.retried, clock: systemClock }),
+      retry({
+        ...config.upstream.retry,
+        maxWaitMs: config.queue.maxWaitMs,
+        budget,
+        elsewhere,
+        retried: telemetry.events.retried,
+        clock: systemClock,
+      }),
       // Beneath retry, which sees the two attempts of a hedge as one.
       ...hedging(config.routing, { budget, elsewhere, hedged: telemetry.events.hedged, clock: systemClock }),
     ],

@@ -10,10 +10,17 @@ import {
 } from './json.ts';
 import type { StreamEvent } from './reply.ts';
 
-/** Event types that a caller need not see before an answer has really begun: the gate may hold them back. */
-export function isContent(event: StreamEvent): boolean {
-  return event.type !== 'message_start' && event.type !== 'ping';
+/**
+ * Whether the answer has really begun with this event: what comes before, a caller need not see, and the gate may hold it
+ * back. A block that begins empty is no content yet; where the upstream fails early it often does so right after one.
+ */
+export function isContent({ type, data }: StreamEvent): boolean {
+  if (type === 'message_start' || type === 'ping') return false;
+  return type !== 'content_block_start' || !EMPTY_BLOCK.test(data);
 }
+
+/** How the blocks begin that deltas fill: with an empty text, thought or input. */
+const EMPTY_BLOCK = /"content_block"\s*:\s*\{[^{}]*"(?:text|thinking|input)"\s*:\s*(?:""|\{\s*\})/;
 
 /** The `index` of a content block event; -1 where it has none. */
 export function blockIndex(event: Members): number {

@@ -62,7 +62,14 @@ function numbersOf<Name extends string>(source: Fields, names: readonly Name[]):
   const read: { [Field in Name]?: number } = {};
   for (const name of names) {
     const value = source[name];
-    if (typeof value === 'number') read[name] = value;
+    if (isCount(value)) read[name] = value;
   }
   return read;
+}
+
+/** More than any answer uses. What is beyond is damage: to believe it would use up a tenant's quota and an account's limit. */
+const MOST = 1e9;
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= 0 && Number(value) <= MOST;
 }

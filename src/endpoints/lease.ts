@@ -146,10 +146,10 @@ export class Lease {
     } else if (error.scope === 'endpoint') {
       this.#blameEndpoint(error);
     } else if (error.scope === 'credential' && isAboutOrganization(error)) {
-      const milliseconds = organization.suspension.suspend(error.retryAfter);
+      const milliseconds = organization.suspension.suspend(error);
       events.setAside({ kind: 'organization', organization: organization.name }, milliseconds);
     } else if (error.scope === 'credential') {
-      const milliseconds = account.suspension.suspend(error.retryAfter);
+      const milliseconds = account.suspension.suspend(error);
       events.setAside({ kind: 'account', account: account.name }, milliseconds);
     } else if (error.scope === 'limit') {
       const { pacer } = this.#held;

@@ -11,6 +11,9 @@ export interface ToldLimit {
   readonly resetIn: number | undefined;
 }
 
+/** Limits are per minute, so that a bucket is full after one at most. What is later comes of clocks that differ. */
+const MINUTE_MS = 60_000;
+
 interface Names {
   readonly kind: LimitKind;
   readonly limit: string;
@@ -51,7 +54,7 @@ function readOne(headers: Readonly<Record<string, string>>, names: Names, wallNo
     kind: names.kind,
     limit,
     remaining: count(headers[names.remaining]),
-    resetIn: Number.isNaN(reset) ? undefined : reset - wallNow,
+    resetIn: Number.isNaN(reset) ? undefined : Math.min(reset - wallNow, MINUTE_MS),
   });
 }
 

@@ -1,6 +1,7 @@
 import { RelayError } from '../completion/errors.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Route } from './router.ts';
+import type { Suspension, SuspensionCause } from './suspension.ts';
 
 /** Suggested where nothing tells when capacity comes back. */
 const SOME_TIME_MS = 1_000;
@@ -34,18 +35,10 @@ export function outOfTime(): RelayError {
 /** Nothing that could serve the call is alive: says why, and when the first may be tried again. */
 export function nothingAlive(route: Route): RelayError {
   const endpoints = endpointsOf(route);
-  const reachable = endpoints.filter(
-    ({ account, organization }) => !account.suspension.suspended && !organization.suspension.suspended,
-  );
-  if (reachable.length === 0 && endpoints.length > 0) {
-    const waits = endpoints.map(({ account, organization }) =>
-      Math.max(account.suspension.remaining, organization.suspension.remaining),
-    );
-    return new RelayError(
-      'UPSTREAM_CREDENTIALS',
-      "The upstream refused the relay's credentials. The operator must renew them.",
-      { retryAfter: Math.min(...waits), retryable: false, scope: 'none' },
-    );
+  const reachable = endpoints.filter((endpoint) => suspensionOf(endpoint) === undefined);
+  if (reachable.length === 0) {
+    const [next] = endpoints.flatMap((each) => suspensionOf(each) ?? []).sort((a, b) => a.remaining - b.remaining);
+    if (next?.cause !== undefined) return outOfService(next.cause, next.remaining);
   }
   const waits = reachable.map(({ breaker }) => breaker.openFor);
   return new RelayError(
@@ -66,6 +59,18 @@ export function nowhereElse(): RelayError {
 
 export function draining(): RelayError {
   return new RelayError('DRAINING', 'The relay is shutting down. Retry: another instance will serve the call.');
+}
+
+/** Told like the refusal that took out what comes back first, so that reason and delay belong together. */
+function outOfService({ reason, message }: SuspensionCause, remaining: number): RelayError {
+  return new RelayError(reason, message, { retryAfter: remaining, retryable: false, scope: 'none' });
+}
+
+/** What keeps an endpoint out of service; where both its key and its organization do, what lasts longer. */
+function suspensionOf({ account, organization }: Endpoint): Suspension | undefined {
+  return [account.suspension, organization.suspension]
+    .filter(({ suspended }) => suspended)
+    .sort((a, b) => b.remaining - a.remaining)[0];
 }
 
 /** Reads all that a call could be sent to: for the rare answer that it cannot be sent anywhere. */

@@ -1,3 +1,4 @@
+import type { RelayError } from '../completion/errors.ts';
 import type { Alarm, Ring } from './alarm.ts';
 import type { Clock } from './clock.ts';
 
@@ -11,6 +12,9 @@ export interface SuspensionOptions {
   readonly changed: () => void;
 }
 
+/** Why something is out of service: in the reason and the words of the refusal that took it out. */
+export type SuspensionCause = Pick<RelayError, 'reason' | 'message'>;
+
 /**
  * Takes something that only an operator can mend (a key, an organization's payment) out of service and tries it again
  * with one call at a time, after waits that grow: a key that was renewed comes back by itself, and one that was not costs
@@ -22,6 +26,7 @@ export class Suspension {
   #level = 0;
   #trial = false;
   #ring: Ring | undefined;
+  #cause: SuspensionCause | undefined;
 
   constructor(options: SuspensionOptions) {
     this.#options = options;
@@ -30,6 +35,11 @@ export class Suspension {
   /** Out of service, and its next trial not due yet. */
   get suspended(): boolean {
     return this.#ring !== undefined;
+  }
+
+  /** Why it is out of service; undefined unless `suspended`. */
+  get cause(): SuspensionCause | undefined {
+    return this.suspended ? this.#cause : undefined;
   }
 
   /** Whether another call may be sent. */
@@ -58,18 +68,26 @@ export class Suspension {
   succeeded(): void {
     if (this.#level === 0) return;
     this.#level = 0;
+    this.#until = 0;
     this.#trial = false;
     this.#silence();
     this.#options.changed();
   }
 
-  /** @param milliseconds what the upstream said of when it ends, if it did */
-  suspend(milliseconds: number | undefined): number {
+  /**
+   * @param refusal whose `retryAfter` says when it ends, if the upstream did
+   * @returns milliseconds until the next trial
+   */
+  suspend({ reason, message, retryAfter = 0 }: RelayError): number {
     const { clock, alarm, firstMs, longestMs, changed } = this.#options;
     // Failures of calls that were under way together are one failure.
     if (!this.suspended) this.#level++;
     const grown = Math.min(firstMs * 2 ** (this.#level - 1), longestMs);
-    this.#until = Math.max(this.#until, clock.now() + Math.max(grown, milliseconds ?? 0));
+    const until = clock.now() + Math.max(grown, retryAfter);
+    if (until >= this.#until) {
+      this.#until = until;
+      this.#cause = { reason, message };
+    }
     this.#trial = false;
     this.#silence();
     this.#ring = alarm.at(this.#until, () => {

@@ -10,6 +10,8 @@ import type { RetryBudget } from './retry-budget.ts';
 export interface RetryOptions extends BackoffOptions {
   /** Attempts for one call, the first included. */
   readonly maxAttempts: number;
+  /** Longest wait that an upstream may ask for, in milliseconds: a caller is told of a longer one instead. */
+  readonly maxWaitMs: number;
   readonly budget: RetryBudget;
   /** Whether an endpoint that was not tried could take the call now. */
   readonly elsewhere: (call: RoutedCall) => boolean;
@@ -46,6 +48,8 @@ async function tryAgain(
   for (let retries = 0; ; retries++) {
     if (!failure.retryable || signal.aborted || attempts.tried.length >= options.maxAttempts) throw failure;
     const delay = delayMs(call, failure, retries, options);
+    // A call without a deadline would wait out the hour that an upstream under maintenance speaks of.
+    if (delay === failure.retryAfter && delay > options.maxWaitMs) throw failure;
     if (options.clock.now() + delay >= deadline || !mayRetry(call, failure, options)) throw failure;
     if (delay > 0) await pause(delay, signal, options.clock);
     const sent = attempts.tried.length;

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { Call } from '../completion/call.ts';
+import type { Call, Operation } from '../completion/call.ts';
 import type { Reason, RelayError } from '../completion/errors.ts';
 import type { ResponseHead } from '../completion/head.ts';
 import type { Reply, Settlement } from '../completion/reply.ts';
@@ -27,28 +27,39 @@ export interface AnswerOptions {
   readonly conceal: (text: string) => string;
 }
 
+/** Media types have no case (RFC 9110, 8.3.1). */
+const EVENT_STREAM = /^text\/event-stream\b/i;
+/** What proxies write where they do not know: where a stream was asked for, it is one. */
+const UNTYPED = /^(?:$|text\/plain\b|application\/octet-stream\b)/i;
+
 /** An error body that tells anything is small. */
 const ERROR_BODY_BYTES = 64 * 1024;
 
-/** Makes a Reply, or a RelayError, of what the Messages API answers; which of the two forms, its content type says. */
+/** Makes a Reply, or a RelayError, of what the Messages API answers. Which of the two forms it has, its content type says. */
 export class Answer implements Receiver {
   private readonly options: AnswerOptions;
   private readonly call: Call;
+  private readonly asksStream: boolean;
   private readonly replied: (reply: Reply) => void;
   private readonly refused: (error: RelayError) => void;
   private readonly settled: () => void;
   private head: ResponseHead | undefined;
 
-  /** @param settled called once, when neither the answer nor the call's abort signal is of interest any more */
+  /**
+   * @param asksStream whether a stream was asked for
+   * @param settled called once, when neither the answer nor the call's abort signal is of interest any more
+   */
   constructor(
     options: AnswerOptions,
     call: Call,
+    asksStream: boolean,
     replied: (reply: Reply) => void,
     refused: (error: RelayError) => void,
     settled: () => void,
   ) {
     this.options = options;
     this.call = call;
+    this.asksStream = asksStream;
     this.replied = replied;
     this.refused = refused;
     this.settled = settled;
@@ -70,7 +81,8 @@ export class Answer implements Receiver {
       );
       return undefined;
     }
-    const streams = headerOf(headers, 'content-type')?.startsWith('text/event-stream') === true;
+    const type = headerOf(headers, 'content-type');
+    const streams = (this.asksStream && UNTYPED.test(type ?? '')) || EVENT_STREAM.test(type ?? '');
     return streams ? this.events(head, coding, flow) : this.message(head, coding, flow);
   }
 
@@ -89,12 +101,10 @@ export class Answer implements Receiver {
       coding,
       maxBytes: this.options.maxResponseBytes,
       done: (bytes) => {
-        const body = isUtf8(bytes) ? bytes.toString() : '';
-        const told = toldBy(body);
-        if (told === undefined) {
-          this.fail(
-            this.error('UPSTREAM_UNAVAILABLE', 'The upstream answered with something that is not JSON. Retry.'),
-          );
+        const body = isUtf8(bytes) ? bytes.toString().replace(/^\uFEFF/, '') : '';
+        const told = toldBy(body, this.call.operation);
+        if (typeof told === 'string') {
+          this.fail(told === 'error' ? this.errorOf(head, body) : this.error('UPSTREAM_UNAVAILABLE', NO_ANSWER[told]));
           return;
         }
         this.settled();
@@ -139,16 +149,19 @@ export class Answer implements Receiver {
   }
 
   private interruption(head: ResponseHead, cause: unknown): RelayError {
-    if (cause instanceof ErrorEvent) {
-      const { clock, conceal, metadata } = this.options;
-      return errorEvent(head, conceal(cause.data), clock.epoch(), metadata);
-    }
+    if (cause instanceof ErrorEvent) return this.errorOf(head, cause.data);
     if (cause === undefined || cause instanceof MalformedStream) {
       const problem = cause === undefined ? 'ended before it was complete' : 'was damaged';
       return this.error('STREAM_INTERRUPTED', `The upstream answer ${problem}. Retry.`, cause);
     }
     const { message, cause: safe } = transportError(cause, this.where(cause));
     return this.error('STREAM_INTERRUPTED', message, safe);
+  }
+
+  /** An error that came with status 200. */
+  private errorOf(head: ResponseHead, told: string): RelayError {
+    const { clock, conceal, metadata } = this.options;
+    return errorEvent(head, conceal(told), clock.epoch(), metadata);
   }
 
   private tooLarge(): RelayError {
@@ -164,16 +177,40 @@ export class Answer implements Receiver {
   }
 }
 
-/** What a whole answer tells of itself; undefined where it is no JSON object. */
-function toldBy(body: string): Pick<Settlement, 'usage' | 'stopReason'> | undefined {
+/** Why a body with status 200 is none of the API's answers: it holds an error, something else, or no JSON. */
+type NoAnswer = 'error' | 'other' | 'damaged';
+
+const NO_ANSWER: Readonly<Record<Exclude<NoAnswer, 'error'>, string>> = {
+  other: 'The endpoint did not answer as the Messages API does. Retry; the operator must check its base URL.',
+  damaged: 'The upstream answered with something that is not JSON. Retry.',
+};
+
+/** What each operation's answer always holds. */
+const HOLDS: Readonly<Record<Operation, (document: Readonly<Record<string, unknown>>) => boolean>> = {
+  messages: ({ content }) => Array.isArray(content),
+  count_tokens: ({ input_tokens: tokens }) => typeof tokens === 'number',
+  models: ({ data }) => Array.isArray(data),
+};
+
+/** What a whole answer tells of itself. */
+function toldBy(body: string, operation: Operation): Pick<Settlement, 'usage' | 'stopReason'> | NoAnswer {
+  const document = parse(body);
+  if (!isObject(document)) return document === undefined ? 'damaged' : 'other';
+  if (document['type'] === 'error') return 'error';
+  if (!HOLDS[operation](document)) return 'other';
+  const { usage, stop_reason: stopReason } = document;
+  return typeof stopReason === 'string' ? { usage: readUsage(usage), stopReason } : { usage: readUsage(usage) };
+}
+
+function parse(text: string): unknown {
   try {
-    const document: unknown = JSON.parse(body);
-    if (typeof document !== 'object' || document === null) return undefined;
-    const usage = readUsage('usage' in document ? document.usage : undefined);
-    const stopReason = 'stop_reason' in document ? document.stop_reason : undefined;
-    return typeof stopReason === 'string' ? { usage, stopReason } : { usage };
+    return JSON.parse(text);
   } catch {
     // The SyntaxError would quote the answer.
     return undefined;
   }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }

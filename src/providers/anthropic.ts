@@ -158,7 +158,7 @@ export function anthropicProvider(options: AnthropicOptions): Provider {
       bodyTimeout: streams ? options.streamIdleMs : timeoutMs,
     };
     return new Promise((resolve, reject) => {
-      const answer = new Answer(answers, call, resolve, reject, () => underWay.release());
+      const answer = new Answer(answers, call, streams, resolve, reject, () => underWay.release());
       const underWay = new Exchange(pool, clock, call, request, answer);
       underWay.begin();
     });

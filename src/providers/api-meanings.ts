@@ -44,6 +44,19 @@ const FORBIDDEN: Meaning = {
   message: 'The upstream account is not allowed what the request asks for. Ask for another model or feature.',
 };
 
+/**
+ * A 403 without the API's own `permission_error`: a firewall or gateway, which may refuse this key or address altogether, or
+ * only what one prompt holds. So it counts against the endpoint, where a request that fails everywhere is suspected itself,
+ * and takes no account out: one such prompt would take all of them.
+ */
+const FENCED: Meaning = {
+  reason: 'UPSTREAM_CREDENTIALS',
+  scope: 'endpoint',
+  retryable: true,
+  message:
+    'Something before the upstream, such as a firewall, refused the request. The operator must look into it; if others pass, it is what this one holds.',
+};
+
 const NOT_FOUND: Meaning = {
   reason: 'NOT_FOUND',
   message: 'The upstream does not know what the request names. Check the model id, and file or thread ids.',
@@ -117,12 +130,16 @@ export const BY_TYPE: ReadonlyMap<string, Meaning> = named({
 const BY_STATUS: Readonly<Record<number, Meaning>> = {
   401: CREDENTIALS,
   402: BILLING,
-  // Without the API's own `permission_error`: a gateway or firewall that refuses this key or address altogether.
-  403: CREDENTIALS,
+  403: FENCED,
   404: MISPLACED,
+  405: MISPLACED,
+  407: MISPLACED,
   408: TIMED_OUT,
   409: CONFLICT,
+  411: MISPLACED,
   413: TOO_LARGE,
+  421: MISPLACED,
+  425: UNAVAILABLE,
   429: RATE_LIMITED,
   // Some proxy between gave up, and blames its client.
   499: { ...UNAVAILABLE, scope: 'none' },

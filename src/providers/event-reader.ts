@@ -32,6 +32,8 @@ const KINDS: ReadonlyMap<string, string> = new Map(
   ].map((kind) => [kind, kind]),
 );
 
+const PING = '{"type":"ping"}';
+
 const CR = 0x0d;
 const LF = 0x0a;
 const BYTE_ORDER_MARK = '\uFEFF';
@@ -40,8 +42,8 @@ const STREAM = { stream: true };
 /**
  * Bytes of a Messages stream in, its events out, as the official TypeScript SDK reads them: any line ends, byte-order
  * marks at line starts stripped, events without a name or data ignored, one that no empty line ends dropped.
- * Stricter than the SDK where passing on would hide damage: bytes that are no UTF-8, payloads that are no JSON object
- * and a second `message_start` are errors. Pings are events here.
+ * Stricter than the SDK where passing on would hide damage: bytes that are no UTF-8, known events that hold no JSON object
+ * and a second `message_start` are errors. Pings are events here; unknown events that hold no object are dropped.
  */
 export class EventReader {
   private readonly emit: (event: StreamEvent) => void;
@@ -106,11 +108,20 @@ export class EventReader {
     const told = payload?.['type'];
     const type = typeof told === 'string' ? told : name;
     if (type === 'error' || name === 'error') throw new ErrorEvent(data);
-    if (payload === undefined) throw new MalformedStream('An event holds no JSON object');
+    if (payload === undefined) {
+      this.readOther(type);
+      return;
+    }
     if (type === 'message_start') this.start(payload);
     else if (type === 'message_delta') this.update(payload);
     else if (type === 'message_stop') this.stopped = true;
     this.emit({ type: KINDS.get(type) ?? type, data });
+  }
+
+  /** Data that is no JSON object. New kinds of events are to be borne (Messages API, Streaming: Other events), whatever they hold. */
+  private readOther(type: string): void {
+    if (type === 'ping') this.emit({ type, data: PING });
+    else if (KINDS.has(type)) throw new MalformedStream('An event holds no JSON object');
   }
 
   private start({ message }: Record<string, unknown>): void {

@@ -4,7 +4,7 @@
  *
  * @see https://nodejs.org/docs/latest/api/http2.html#http2createserveroptions-onrequesthandler
  */
-import type { ServerHttp2Session } from 'node:http2';
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { Server as GrpcServer } from '@grpc/grpc-js';
 
 /**
@@ -15,21 +15,26 @@ import type { Server as GrpcServer } from '@grpc/grpc-js';
 const REQUEST_WINDOW_BYTES = 2 ** 20;
 const CONNECTION_WINDOW_BYTES = 2 ** 23;
 
-/** Resets a second, and at once, that nghttp2 allows by itself. */
-const NGHTTP2_RATE = 33;
-const NGHTTP2_BURST = 1_000;
-/** Streams in a row beyond the limit that Node allows by itself. */
-const NODE_REJECTED = 100;
-/** Node keeps them in 32 bits. */
+/**
+ * Calls that the callers on a connection may give up: a second, and at once, before it is ended as a flood
+ * (CVE-2023-44487). nghttp2's own 33 and 1,000 end the connections of mesh sidecars, with the calls of everybody on them,
+ * as soon as the upstream is slow and deadlines pass. One that is given up costs less than one that is answered.
+ */
+const RESETS_A_SECOND = 3_000;
+const RESETS_AT_ONCE = 10_000;
+
+/**
+ * Metadata is bounded when it is read, with a reason (`caller-metadata.ts`). Node would refuse a call of 128 pairs without
+ * one. Whoever sends a value beyond nghttp2's 64 KB loses the connection: Node tells of that bound only where it is set.
+ */
+const HEADER_LIST_BYTES = 65_535;
+const HEADER_PAIRS = 512;
+
+/** Node keeps its options in 32 bits. */
 const MOST = 2 ** 31 - 1;
 
 /**
  * Sets what holds for connections; to be called before the server makes its injector.
- *
- * The callers on a connection may give up every call that it may have at once, and that again every second, before it is
- * ended as a flood (CVE-2023-44487). nghttp2's own bound, a thousand at once and 33 a second, ends the connections of mesh
- * sidecars, with the calls of everybody on them, as soon as the upstream is slow and deadlines pass; a call that is given
- * up costs less than one that is answered, and `maxConcurrentStreams` bounds those.
  *
  * Node counts a stream among the open ones until its event loop comes round. A peer at its limit that fills the place of
  * a call in the moment in which it gives it up has the new one refused, and by Node's own bound would lose the connection
@@ -39,20 +44,36 @@ export function setHttp2Options(grpc: GrpcServer, maxConcurrentStreams: number):
   const options: unknown = Reflect.get(grpc, 'commonServerOptions');
   if (typeof options !== 'object' || options === null) return;
   const settings: unknown = Reflect.get(options, 'settings');
-  const atLeast = (least: number, wanted: number): number => Math.min(Math.max(wanted, least), MOST);
   Object.assign(options, {
-    settings: { ...Object(settings), initialWindowSize: REQUEST_WINDOW_BYTES },
-    streamResetRate: atLeast(NGHTTP2_RATE, maxConcurrentStreams),
-    streamResetBurst: atLeast(NGHTTP2_BURST, 2 * maxConcurrentStreams),
-    maxSessionRejectedStreams: atLeast(NODE_REJECTED, maxConcurrentStreams),
+    settings: { ...Object(settings), initialWindowSize: REQUEST_WINDOW_BYTES, maxHeaderListSize: HEADER_LIST_BYTES },
+    maxHeaderListPairs: HEADER_PAIRS,
+    streamResetRate: RESETS_A_SECOND,
+    streamResetBurst: Math.min(Math.max(RESETS_AT_ONCE, 2 * maxConcurrentStreams), MOST),
+    maxSessionRejectedStreams: Math.max(RESETS_AT_ONCE, maxConcurrentStreams),
   });
 }
 
-/** Widens the window of each connection to come; to be called when the server has made its injector. */
-export function widenConnections(grpc: GrpcServer): void {
+/** Sees to each connection and call to come; to be called when the server has made its injector. */
+export function watchHttp2(grpc: GrpcServer): void {
   const servers: unknown = Reflect.get(grpc, 'http2Servers');
   if (!(servers instanceof Map)) return;
   for (const server of servers.keys()) {
     server.on('session', (session: ServerHttp2Session) => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
+    server.prependListener('stream', (_stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
+      boundTimeout(headers),
+    );
   }
+}
+
+const TIMEOUT = 'grpc-timeout';
+/** A good three weeks, which is what Node's timers hold. */
+const LONGEST_TIMEOUT = '2147483S';
+const UNITS_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000 };
+
+/** grpc-js counts timeouts in 32 bits: one of a month would be over at once. */
+function boundTimeout(headers: IncomingHttpHeaders): void {
+  const timeout = headers[TIMEOUT];
+  if (typeof timeout !== 'string') return;
+  const unit = UNITS_MS[timeout.slice(-1)];
+  if (unit !== undefined && Number(timeout.slice(0, -1)) * unit > MOST) headers[TIMEOUT] = LONGEST_TIMEOUT;
 }

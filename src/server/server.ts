@@ -19,7 +19,7 @@ import { EdgeCall, type EdgeHost, type Handler, type Method, type Refusal, type 
 import { boundMessages, forgetPieces, http2StreamOf } from './grpc-call.ts';
 import { takeOverGrpcLog } from './grpc-log.ts';
 import { createHealth } from './health.ts';
-import { setHttp2Options, widenConnections } from './http2-options.ts';
+import { setHttp2Options, watchHttp2 } from './http2-options.ts';
 import { Intake } from './intake.ts';
 import { LinkedSet } from './linked-set.ts';
 import { Listener, type TlsOptions } from './listener.ts';
@@ -141,7 +141,7 @@ export function createServer(options: ServerOptions, dependencies: ServerDepende
   setHttp2Options(grpc, options.maxConcurrentStreams);
   // What comes out of the listener has done its handshake, so that to grpc-js it is plain text.
   const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
-  widenConnections(grpc);
+  watchHttp2(grpc);
   const listener = new Listener({
     listen: options.listen,
     maxConnections,

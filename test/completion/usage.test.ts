@@ -26,6 +26,9 @@ describe('what is read of the usage of an answer', () => {
     const odd = { input_tokens: '10', output_tokens: null, cache_creation: null, server_tool_use: 5, speed: 1 };
     assert.deepEqual(readUsage(odd), {});
     assert.deepEqual(readUsage({ cache_creation: { ephemeral_5m_input_tokens: '1' } }), { cache_creation: {} });
+    for (const count of [-1, 1.5, 1e300, Number.POSITIVE_INFINITY, Number.NaN, '7']) {
+      assert.deepEqual(readUsage({ output_tokens: count, input_tokens: 3 }), { input_tokens: 3 });
+    }
     for (const usage of [undefined, null, 'usage', 7]) assert.deepEqual(readUsage(usage), {});
   });
 

@@ -1,5 +1,5 @@
 /** Calls on bare HTTP/2, for what a gRPC client does not do: leave without a word, and not read. */
-import { type ClientHttp2Session, type ClientHttp2Stream, connect } from 'node:http2';
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:http2';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { AnyDefinition } from '@grpc/proto-loader';
@@ -22,8 +22,14 @@ export function openSession(address: string): ClientHttp2Session {
 }
 
 /** Sends a call and leaves it to the test to read its answer; an open stream that nobody reads stalls. */
-export function sendCall(session: ClientHttp2Session, method: string, frame: Buffer): ClientHttp2Stream {
+export function sendCall(
+  session: ClientHttp2Session,
+  method: string,
+  frame: Buffer,
+  headers: OutgoingHttpHeaders = {},
+): ClientHttp2Stream {
   const stream = session.request({
+    ...headers,
     ':method': 'POST',
     ':path': `/claude.relay.v1.RelayService/${method}`,
     'content-type': 'application/grpc',

@@ -8,6 +8,7 @@ import { parseFaults } from '../../src/simulator/faults/rules.ts';
 import { account, all, ask, byAccount, type RunningRelay, startPooled, startRegion, statuses } from './relay.ts';
 
 const CALLS = 60;
+const UNPAID = 'UNAVAILABLE UPSTREAM_CREDENTIALS';
 
 /** Asked before the other, so that it is met for certain. */
 const FIRST = { priority: 0 };
@@ -112,6 +113,20 @@ test('when every key is refused the caller is told that it is the operator who m
   const outcomes = await all(5, () => relay.complete(ask()));
   assert.deepEqual(statuses(outcomes), { 'UNAVAILABLE UPSTREAM_CREDENTIALS': 5 });
   assert.equal((await relay.admin('/readyz')).status, 503);
+});
+
+describe('when the only organization is out of service, the caller is told the same thing as at first', () => {
+  const refusals = { '429-contract-spend-limit': 'RESOURCE_EXHAUSTED RATE_LIMITED', '402-billing': UNPAID };
+  for (const [refusal, expected] of Object.entries(refusals)) {
+    test(`after ${refusal}`, async () => {
+      await using spent = await startRefusing(refusal);
+      await using relay = await startPooled({ accounts: [account('spent', { us: spent })] });
+      const outcomes = [await relay.complete(ask()), await relay.complete(ask()), await relay.stream(ask())];
+      assert.deepEqual(statuses(outcomes), { [expected]: 3 });
+      assert.equal(new Set(outcomes.map(({ message }) => message)).size, 1);
+      assert.equal(spent.requests(), 1);
+    });
+  }
 });
 
 interface Refusing extends AsyncDisposable {

@@ -225,6 +225,37 @@ test('when every key is refused the caller is told so, and not that it is at fau
   );
 });
 
+test('while an account is out of service callers are told why, and when the first comes back', async (t) => {
+  const spent = new RelayError('RATE_LIMITED', 'A spend limit is reached.', {
+    upstream: { status: 429 },
+    scope: 'credential',
+    retryAfter: 3_600_000,
+  });
+  const unpaid = new RelayError('UPSTREAM_CREDENTIALS', 'It cannot be billed.', {
+    upstream: { status: 402 },
+    scope: 'credential',
+  });
+  const failures: Record<string, RelayError> = { 'a/us': spent, 'b/us': unpaid, 'c/us': refused(401) };
+  const told = async (...names: string[]) => {
+    const { service } = setUp(
+      t,
+      names.map((name) => fakeAccount(name)),
+      async (endpoint) => Promise.reject(failures[endpoint]),
+    );
+    await service(fakeCall()).catch(() => undefined);
+    const thrown: unknown = await service(fakeCall()).catch((error: unknown) => error);
+    t.mock.timers.reset();
+    assert.ok(thrown instanceof RelayError);
+    const { reason, message, retryAfter } = thrown;
+    return { reason, message, retryAfter };
+  };
+  const { message: refusal } = refused(401);
+  assert.deepEqual(await told('a'), { reason: 'RATE_LIMITED', message: spent.message, retryAfter: 3_600_000 });
+  assert.deepEqual(await told('b'), { reason: unpaid.reason, message: unpaid.message, retryAfter: 60_000 });
+  assert.deepEqual(await told('a', 'b'), { reason: unpaid.reason, message: unpaid.message, retryAfter: 60_000 });
+  assert.deepEqual(await told('c', 'b'), { reason: unpaid.reason, message: refusal, retryAfter: 30_000 });
+});
+
 test("the caller's own errors count against nothing", async (t) => {
   const { once, pool } = setUp(t, [fakeAccount('a')], async () =>
     Promise.reject(new RelayError('INVALID_REQUEST', 'bad')),

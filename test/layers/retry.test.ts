@@ -27,6 +27,7 @@ function setUp(t: TestContext, outcomes: readonly (RelayError | Reply)[], option
   const service = retry({
     ...DELAYS,
     maxAttempts: options.maxAttempts ?? 4,
+    maxWaitMs: 30_000,
     budget: new RetryBudget(options.ratio ?? 0.2, clock),
     elsewhere: () => options.elsewhere ?? false,
     retried: (reason) => reasons.push(reason),
@@ -126,7 +127,7 @@ test('an answer that was begun is never begun again', async (t) => {
 });
 
 test('a caller who goes away while it waits leaves at once', async (t) => {
-  const { service, clock } = setUp(t, [unavailable({ retryAfter: 60_000 })]);
+  const { service, clock } = setUp(t, [unavailable({ retryAfter: 20_000 })]);
   const controller = new AbortController();
   const reply = service(fakeCall({ signal: controller.signal }));
   const gone = new RelayError('CANCELLED', 'gone');
@@ -151,6 +152,7 @@ test('only attempts that went upstream are counted', async (t) => {
   const service = retry({
     ...DELAYS,
     maxAttempts: 4,
+    maxWaitMs: 30_000,
     budget: new RetryBudget(0.2, clock),
     elsewhere: () => true,
     retried: (reason) => reasons.push(reason),
@@ -213,4 +215,11 @@ test('what traffic brought in is gone after ten seconds', async (t) => {
   let retries = 0;
   while (budget.withdraw()) retries++;
   assert.equal(retries, 10);
+});
+
+test('an upstream that asks for a longer wait than calls have is not waited for: its caller is told', async (t) => {
+  const failure = unavailable({ retryAfter: 30_001 });
+  const { service, sentAt } = setUp(t, [failure]);
+  await assert.rejects(service(fakeCall()), failure);
+  assert.deepEqual(sentAt, [0]);
 });

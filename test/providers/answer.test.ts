@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it, type TestContext } from 'node:test';
 import { brotliCompressSync, createGzip, gzipSync, zstdCompressSync } from 'node:zlib';
-import type { Call } from '../../src/completion/call.ts';
+import type { Call, Operation } from '../../src/completion/call.ts';
 import type { AnthropicOptions } from '../../src/providers/anthropic.ts';
 import { EventReader } from '../../src/providers/event-reader.ts';
 import { callOf, errorOf, readAll, streamOf, wholeOf } from './calls.ts';
@@ -54,7 +54,9 @@ describe('whole answers', () => {
   for (const name of readdirSync(new URL('../fixtures/responses', import.meta.url))) {
     it(`hands on ${name} as it came`, async (test) => {
       const bytes = readFileSync(new URL(`../fixtures/responses/${name}`, import.meta.url));
-      const reply = wholeOf(await ask(test, (response) => response.writeHead(200, JSON_HEADERS).end(bytes)));
+      const operation = /count-tokens|models/.exec(name)?.[0] ?? 'messages';
+      const call = callOf({ operation: operation === 'count-tokens' ? 'count_tokens' : (operation as Operation) });
+      const reply = wholeOf(await ask(test, (response) => response.writeHead(200, JSON_HEADERS).end(bytes), call));
       assert.equal(reply.body, bytes.toString());
       const usage = JSON.parse(reply.body).usage;
       const settlement = await reply.settled;
@@ -63,9 +65,34 @@ describe('whole answers', () => {
     });
   }
 
+  it('are errors where status 200 brings one, judged like those of any status', async (test) => {
+    const body = '{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},"request_id":"req_1"}';
+    for (const operation of ['messages', 'count_tokens', 'models'] as const) {
+      const respond: Respond = (response) => response.writeHead(200, JSON_HEADERS).end(body);
+      const error = await errorOf(ask(test, respond, callOf({ operation })));
+      assert.deepEqual([error.reason, error.scope, error.retryable], ['UPSTREAM_OVERLOADED', 'model', true]);
+    }
+  });
+
+  it('that are JSON, but none of this API, are failures of the endpoint', async (test) => {
+    const chat = '{"id":"x","object":"chat.completion","choices":[{"message":{"content":"Hi"}}]}';
+    for (const operation of ['messages', 'count_tokens', 'models'] as const) {
+      for (const body of ['{}', '[]', 'null', '17', chat]) {
+        const respond: Respond = (response) => response.writeHead(200, JSON_HEADERS).end(body);
+        const error = await errorOf(ask(test, respond, callOf({ operation })));
+        assert.deepEqual([error.reason, error.scope, error.retryable], ['UPSTREAM_UNAVAILABLE', 'endpoint', true]);
+      }
+    }
+  });
+
+  it('may begin with a byte-order mark, which is no part of them', async (test) => {
+    const respond: Respond = (response) => response.writeHead(200, JSON_HEADERS).end(`\uFEFF${MESSAGE}`);
+    assert.equal(wholeOf(await ask(test, respond)).body, MESSAGE);
+  });
+
   it('joins what came in pieces, cut inside code points', async (test) => {
-    const body = Buffer.from('{"text":"ä😀ö"}');
-    const respond = streaming(pieces(body, [10, 13, 15]), JSON_HEADERS);
+    const body = Buffer.from('{"content":["ä😀ö"]}');
+    const respond = streaming(pieces(body, [14, 17, 19]), JSON_HEADERS);
     assert.equal(wholeOf(await ask(test, respond)).body, body.toString());
   });
 
@@ -97,7 +124,7 @@ describe('whole answers', () => {
 
   for (const [coding, encode] of Object.entries(CODERS)) {
     it(`decodes ${coding}`, async (test) => {
-      const body = JSON.stringify({ text: 'Hello '.repeat(1000) });
+      const body = JSON.stringify({ content: ['Hello '.repeat(1000)] });
       const headers = { ...JSON_HEADERS, 'content-encoding': coding };
       const reply = await ask(test, (response) => response.writeHead(200, headers).end(encode(body)));
       assert.equal(wholeOf(reply).body, body);
@@ -267,10 +294,30 @@ describe('streamed answers', () => {
     assert.equal(settlement.usage.input_tokens, 25);
   });
 
+  for (const type of ['Text/Event-Stream', 'text/plain; charset=utf-8', 'application/octet-stream', '']) {
+    it(`may be of the type "${type}"`, async (test) => {
+      const headers: Record<string, string> = type === '' ? {} : { 'content-type': type };
+      const reply = await askStream(test, streaming([START, delta('Hi'), STOP], headers));
+      assert.equal((await readAll(reply.events)).events.length, 3);
+    });
+  }
+
+  it('bears events that it does not know, whatever they hold', async (test) => {
+    const odd = ['alive', '17', '[1]', 'null', '"s"', '{'].map((data) => `event: heartbeat\ndata: ${data}\n\n`);
+    const reply = await askStream(test, streaming([START, ...odd, 'event: ping\ndata: ok\n\n', delta('Hi'), STOP]));
+    const { events, error } = await readAll(reply.events);
+    assert.equal(error, undefined);
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ['message_start', 'ping', 'content_block_delta', 'message_stop'],
+    );
+    assert.equal(events[1]?.data, '{"type":"ping"}');
+  });
+
   for (const [what, chunks] of [
     ['ends without message_stop', [START, delta('Hi')]],
     ['ends within an event', [START, delta('Hi'), 'event: message_stop\ndata: {"type":"message_stop"}\n']],
-    ['brings what is no JSON', [START, delta('Hi'), 'event: x\ndata: {"secret\n\n', STOP]],
+    ['brings what is no JSON', [START, delta('Hi'), 'event: message_delta\ndata: {"secret\n\n', STOP]],
     ['begins twice', [START, delta('Hi'), START, STOP]],
     ['brings bytes that are no UTF-8', [START, delta('Hi'), Buffer.from([0xff, 0x0a]), STOP]],
   ] as const) {

@@ -145,8 +145,11 @@ describe('refusals of the Messages API', () => {
     assert.equal(refuse(302, '').reason, 'UPSTREAM_UNAVAILABLE');
   });
 
-  it('takes the credential out for a 403 that is not about the request', () => {
-    assert.equal(refuse(403, '<html>blocked</html>').scope, 'credential');
+  it('takes no account out for a 403, which may be about what one prompt holds', () => {
+    for (const body of ['<html>blocked</html>', apiBody('forbidden')]) {
+      const { reason, scope, retryable } = refuse(403, body);
+      assert.deepEqual([reason, scope, retryable], ['UPSTREAM_CREDENTIALS', 'endpoint', true]);
+    }
     assert.equal(refuse(403, apiBody('permission_error')).scope, 'none');
   });
 

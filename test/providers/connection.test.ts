@@ -211,7 +211,8 @@ describe('connections over TLS', () => {
           });
           request.on('end', () => {
             if (body.includes('"stream":true')) response.writeHead(200, STREAM_HEADERS).end(START + STOP);
-            else response.writeHead(200, JSON_HEADERS).end(JSON.stringify({ version: request.httpVersion }));
+            else
+              response.writeHead(200, JSON_HEADERS).end(JSON.stringify({ content: [], version: request.httpVersion }));
           });
         }),
       );

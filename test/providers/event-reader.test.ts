@@ -141,11 +141,11 @@ describe('EventReader', () => {
   });
 
   for (const [what, text] of [
-    ['is no JSON', 'event: a\ndata: {"type":"a"\n\n'],
-    ['is an array', 'event: a\ndata: [1]\n\n'],
-    ['is null', 'event: a\ndata: null\n\n'],
+    ['is no JSON', 'event: message_stop\ndata: {"type":"message_stop"\n\n'],
+    ['is an array', 'event: message_stop\ndata: [1]\n\n'],
+    ['is null', 'event: message_stop\ndata: null\n\n'],
   ] as const) {
-    it(`refuses an event whose payload ${what}, without quoting it`, () => {
+    it(`refuses an event of the API whose payload ${what}, without quoting it`, () => {
       assert.throws(
         () => readText(text),
         (error) => {

@@ -11,11 +11,20 @@ import {
   MESSAGE,
   providerFor,
   type Received,
+  type Respond,
   START,
   STOP,
   STREAM_HEADERS,
   upstream,
 } from './upstream.ts';
+
+/** Answers a request as its path and body ask. */
+const answering: Respond = (response, { path, body }) => {
+  if (body.includes('"stream":true')) response.writeHead(200, STREAM_HEADERS).end(START + STOP);
+  else if (path.endsWith('/count_tokens')) response.writeHead(200, JSON_HEADERS).end('{"input_tokens":3}');
+  else if (path.includes('/models')) response.writeHead(200, JSON_HEADERS).end('{"data":[]}');
+  else response.writeHead(200, JSON_HEADERS).end(MESSAGE);
+};
 
 /** Sends one call to an upstream that answers as it is asked, and gives what arrived there. */
 async function sent(
@@ -24,10 +33,7 @@ async function sent(
   options: Partial<AnthropicOptions> = {},
   prefix = '',
 ): Promise<Received> {
-  const server = await upstream(test, (response, { body }) => {
-    if (body.includes('"stream":true')) response.writeHead(200, STREAM_HEADERS).end(START + STOP);
-    else response.writeHead(200, JSON_HEADERS).end(MESSAGE);
-  });
+  const server = await upstream(test, answering);
   const reply = await providerFor(test, server.url + prefix, options).send(callOf(call));
   if (reply.kind === 'stream') await readAll(reply.events);
   const [received] = server.received;
@@ -101,10 +107,7 @@ describe('requests to the Messages API', () => {
   });
 
   it('streams long answers of callers that want none, but never a cache warm-up', async (test) => {
-    const server = await upstream(test, (response, { body }) => {
-      if (body.includes('"stream":true')) response.writeHead(200, STREAM_HEADERS).end(START + STOP);
-      else response.writeHead(200, JSON_HEADERS).end(MESSAGE);
-    });
+    const server = await upstream(test, answering);
     const provider = providerFor(test, server.url, { streamUnaryAbove: 21_333 });
     const kindOf = async (call: Partial<Call>) => {
       const reply = await provider.send(callOf(call));

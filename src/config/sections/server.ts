@@ -37,9 +37,9 @@ export const serverSettings = section({
     .prefault(10_000)
     .describe('Connections at once; further ones are closed. Each takes a file descriptor: see ulimit -n.'),
   max_concurrent_streams: count({ min: 1, max: 2 ** 31 - 1 })
-    .prefault(1000)
+    .prefault(10_000)
     .describe(
-      'Calls under way at once on one connection. A mesh sidecar puts all its callers on a few. As many may be given up each second.',
+      'Calls under way at once on one connection. A mesh sidecar puts all its callers on a few; leave room, since calls that are given up count for a moment longer.',
     ),
   keepalive_time: duration({ min: '100ms', why: 'A shorter one would ping without end.' })
     .prefault('30s')

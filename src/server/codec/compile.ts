@@ -15,6 +15,7 @@ const REQUIRED_LISTS = new Set([
   'ToolSearchResult.tool_references',
   'WebSearchResultList.items',
   'ListModelsResponse.data',
+  'BrowserStateBlock.tabs',
 ]);
 
 const NOT_JSON = new Set(['extra', 'relay']);

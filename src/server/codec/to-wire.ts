@@ -13,8 +13,8 @@ import { writeScalar } from './scalar-to-wire.ts';
 import { WIRE_BYTES } from './wire-types.ts';
 import type { WireWriter } from './wire-writer.ts';
 
-/** Typed messages nested deeper than this travel as raw JSON. */
-const MAX_TYPED_DEPTH = 64;
+/** Typed messages nested deeper than this travel as raw JSON: each is two messages of protobuf, whose readers mostly end at 100. */
+const MAX_TYPED_DEPTH = 45;
 /** `Json.text`, as tag of the wire format. */
 const JSON_TEXT_TAG = (1 << 3) | WIRE_BYTES;
 
