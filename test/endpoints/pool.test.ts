@@ -52,6 +52,7 @@ function setUp(
     baseDelayMs: 500,
     maxDelayMs: 5000,
     maxAttempts: 4,
+    maxWaitMs: 30_000,
     budget: new RetryBudget(0.2, clock),
     elsewhere: (call) => fake.pool.elsewhere(call),
     retried() {},
