@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { parseFaults } from '../../src/simulator/faults/rules.ts';
+import { pourStream, startUpstream, type Written } from './core-upstream.ts';
 import { account, all, ask, byAccount, type RunningRelay, startPooled, startRegion, statuses } from './relay.ts';
 
 const CALLS = 60;
@@ -75,14 +76,24 @@ describe('an organization that cannot pay is left alone', () => {
   }
 });
 
-test('a gateway that refuses a key with 403 takes its account out', async () => {
+test('a gateway that refuses a key with 403 opens its breaker', async () => {
   await using gateway = await startRefusing('403-gateway');
   await using us = await startRegion();
   await using relay = await startPooled({
     accounts: [account('refused', { us: gateway }, FIRST), account('good', { us }, SECOND)],
   });
   await assertUnnoticed(relay);
-  assert.ok((await stateOf(relay, 'refused')).account_suspended_for_ms > 0);
+  assert.deepEqual((await stateOf(relay, 'refused')).breaker, 'open');
+});
+
+test('a firewall that refuses one prompt everywhere takes nothing out for the others', async () => {
+  await using fence = await startFence('<script>');
+  await using relay = await startPooled({ accounts: ['a', 'b', 'c'].map((name) => account(name, { fence })) });
+  for (let time = 0; time < 5; time++) {
+    const fenced = await all(2, () => relay.complete(ask({ text: `what does <script> do, ${time}?` })));
+    assert.deepEqual(statuses(fenced), { 'UNAVAILABLE UPSTREAM_CREDENTIALS': 2 });
+    await assertUnnoticed(relay);
+  }
 });
 
 test('an account that is rate-limited for a minute is left alone for that minute', async () => {
@@ -158,6 +169,26 @@ async function startRefusing(name: string): Promise<Refusing> {
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+const MESSAGE = JSON.stringify({
+  id: 'msg_1',
+  type: 'message',
+  role: 'assistant',
+  model: 'claude-opus-5-5',
+  content: [],
+  stop_reason: 'end_turn',
+  stop_sequence: null,
+  usage: { input_tokens: 3, output_tokens: 1 },
+});
+
+/** A firewall that lets no request pass that holds these words, and an upstream behind it that answers all others. */
+async function startFence(words: string): Promise<Written> {
+  return startUpstream((response, body) => {
+    if (body.includes(words)) response.writeHead(403, { 'content-type': 'text/html' }).end('<html>blocked</html>');
+    else if (body.includes('"stream":true')) pourStream(response, 2, 'Hi');
+    else response.writeHead(200, { 'content-type': 'application/json' }).end(MESSAGE);
+  });
 }
 
 interface Recorded {
