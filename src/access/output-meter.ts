@@ -7,7 +7,9 @@ const BYTES_PER_TOKEN = 3;
 const TOKENS_PER_SECOND = 100;
 
 const THINKING = /"content_block"\s*:\s*\{[^{}]*"type"\s*:\s*"(?:redacted_)?thinking"/;
-const SHOWN = /"(?:text|partial_json)"\s*:\s*"/;
+const SHOWN = /"(?:text|partial_json)"\s*:\s*"/g;
+/** As nearly all are spelled: found in a fraction of the time. */
+const USUALLY_SHOWN = '"text":"';
 
 /**
  * Estimates the output of an answer that ends before the upstream has counted it: a stream's final counters come with
@@ -15,26 +17,29 @@ const SHOWN = /"(?:text|partial_json)"\s*:\s*"/;
  * shown in part or not at all, by its time.
  */
 export class OutputMeter {
+  readonly #now: () => number;
   #bytes = 0;
   #thinkingMs = 0;
   #thinkingSince: number | undefined;
   #counted = false;
+
+  /** @param now milliseconds of any one clock */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   /** Whether the upstream's own final count has come: nothing is left to estimate. */
   get isCounted(): boolean {
     return this.#counted;
   }
 
-  /** @param now milliseconds of any one clock */
-  observe({ type, data }: StreamEvent, now: number): void {
+  observe({ type, data }: StreamEvent): void {
     if (type === 'content_block_delta') {
-      const shown = this.#thinkingSince === undefined ? SHOWN.exec(data) : null;
-      if (shown === null) return;
-      this.#bytes += Buffer.byteLength(data.slice(shown.index + shown[0].length, data.lastIndexOf('"')));
+      if (this.#thinkingSince === undefined) this.#bytes += shownBytes(data);
     } else if (type === 'content_block_start') {
-      if (THINKING.test(data)) this.#thinkingSince = now;
+      if (THINKING.test(data)) this.#thinkingSince = this.#now();
     } else if (type === 'content_block_stop') {
-      this.#thinkingMs = this.#thinkingTime(now);
+      this.#thinkingMs = this.#thinkingTime();
       this.#thinkingSince = undefined;
     } else if (type === 'message_delta') {
       this.#counted = true;
@@ -42,13 +47,23 @@ export class OutputMeter {
   }
 
   /** Tokens written until now, estimated. */
-  tokens(now: number): number {
-    return Math.ceil(this.#bytes / BYTES_PER_TOKEN) + tokensWithin(this.#thinkingTime(now));
+  tokens(): number {
+    return Math.ceil(this.#bytes / BYTES_PER_TOKEN) + tokensWithin(this.#thinkingTime());
   }
 
-  #thinkingTime(now: number): number {
-    return this.#thinkingMs + (this.#thinkingSince === undefined ? 0 : now - this.#thinkingSince);
+  #thinkingTime(): number {
+    return this.#thinkingMs + (this.#thinkingSince === undefined ? 0 : this.#now() - this.#thinkingSince);
   }
+}
+
+/** UTF-8 bytes of what a delta shows; it is called for every event, and does not parse it. */
+function shownBytes(data: string): number {
+  const usual = data.indexOf(USUALLY_SHOWN);
+  SHOWN.lastIndex = 0;
+  if (usual < 0 && !SHOWN.test(data)) return 0;
+  const start = usual < 0 ? SHOWN.lastIndex : usual + USUALLY_SHOWN.length;
+  // Only the text can hold anything but ASCII.
+  return Buffer.byteLength(data) - data.length + data.lastIndexOf('"') - start;
 }
 
 /** Tokens that a model may have written in some milliseconds of which nothing was seen. */

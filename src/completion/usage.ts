@@ -11,6 +11,8 @@ export interface TokenCounters {
 
 /** What the API's `usage` tells of one answer, as far as it bears on the price; every field may be absent. */
 export interface Usage extends TokenCounters {
+  /** Set by the relay where a stream broke before the upstream had counted its output: that is what was written at least. */
+  readonly output_tokens_estimated?: true;
   /** Split of `cache_creation_input_tokens` by the life of the entry. */
   readonly cache_creation?: {
     readonly ephemeral_5m_input_tokens?: number;

@@ -1,4 +1,5 @@
 import { Bill } from '../access/bill.ts';
+import { metered } from '../access/metered.ts';
 import { requireModel, requireRegion } from '../access/permissions.ts';
 import { NOTHING_USED, type Quotas } from '../access/quota.ts';
 import type { Tenant } from '../access/tenant.ts';
@@ -21,7 +22,7 @@ export interface AdmitOptions {
 /**
  * Lets in the calls that their tenant may make and can afford: refuses models and regions that it may not use, reserves
  * what the call is expected to take of its quotas, and settles what was used when the answer is over, whichever way it
- * ends. Hands on the tenant's weight, and its region where it has but one. Stands above whatever costs or waits, and
+ * ends; who stands above is told the same, so that budgets and metrics agree. Hands on the tenant's weight, and its region where it has but one. Stands above whatever costs or waits, and
  * above the cache, whose hits count as requests.
  *
  * Throws PERMISSION_DENIED, QUOTA_EXCEEDED and BUDGET_EXCEEDED; UNAUTHENTICATED where the tenant is gone meanwhile.
@@ -32,26 +33,32 @@ export function admit({ tenants, quotas, prices, now, report }: AdmitOptions): L
     const reservation = await quotas.reserve(tenant, bill?.expected() ?? NOTHING_USED);
     try {
       const reply = await next(call);
-      whenSettled(reply, (settlement) => {
-        reservation.settle(bill?.settled(settlement) ?? NOTHING_USED).catch(report);
+      whenSettled(reply, ({ usage }) => {
+        reservation.settle(bill?.settled(usage) ?? NOTHING_USED).catch(report);
       });
-      return bill?.watch(reply) ?? reply;
+      return reply;
     } catch (thrown) {
       reservation.settle(bill?.failed(thrown) ?? NOTHING_USED).catch(report);
       throw thrown;
     }
   }
 
-  return (next) => (call) => {
-    try {
-      const tenant = tenants.get(call.tenant);
-      if (tenant === undefined)
-        throw new RelayError('UNAUTHENTICATED', 'The tenant of this call is not configured now.');
-      const admitted = permitted(tenant, call);
-      return isLimited(tenant) ? reserved(next, tenant, admitted) : next(admitted);
-    } catch (thrown) {
-      return Promise.reject(asRelayError(thrown));
-    }
+  return (next) => {
+    const answered: Service = (call) => {
+      const reply = next(call);
+      return call.operation === 'messages' ? reply.then((opened) => metered(opened, call, now)) : reply;
+    };
+    return (call) => {
+      try {
+        const tenant = tenants.get(call.tenant);
+        if (tenant === undefined)
+          throw new RelayError('UNAUTHENTICATED', 'The tenant of this call is not configured now.');
+        const admitted = permitted(tenant, call);
+        return isLimited(tenant) ? reserved(answered, tenant, admitted) : answered(admitted);
+      } catch (thrown) {
+        return Promise.reject(asRelayError(thrown));
+      }
+    };
   };
 }
 

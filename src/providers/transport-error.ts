@@ -1,3 +1,4 @@
+import { errors } from 'undici';
 import { type Reason, RelayError } from '../completion/errors.ts';
 import type { ResponseHead } from '../completion/head.ts';
 
@@ -47,6 +48,10 @@ export function transportError(thrown: unknown, where: Broken): RelayError {
     );
   }
   const message = MESSAGES[code] ?? 'The connection to the upstream failed. Retry.';
+  if (where.head === undefined && isStale(thrown)) {
+    const { metadata } = where;
+    return new RelayError('UPSTREAM_UNAVAILABLE', message, { metadata, cause: thrown, scope: 'none', retryAfter: 0 });
+  }
   return upstreamError('UPSTREAM_UNAVAILABLE', message, { ...where, cause: withoutContent(thrown, code) });
 }
 
@@ -57,4 +62,13 @@ function codeOf(thrown: unknown): string {
 /** undici's parser errors carry the bytes that they could not parse: somebody's answer, which must not get into a log. */
 function withoutContent(thrown: unknown, code: string): unknown {
   return thrown instanceof Error && 'data' in thrown ? new Error(`${code}: ${thrown.message}`) : thrown;
+}
+
+/**
+ * Whether a connection that had answered before was closed in the place of an answer. Servers close connections that are
+ * idle, some just as the next request is on its way (RFC 9112, 9.3.1): that tells nothing of the endpoint, and calls for no
+ * pause.
+ */
+function isStale(thrown: unknown): boolean {
+  return thrown instanceof errors.SocketError && (thrown.socket?.bytesRead ?? 0) > 0;
 }

@@ -110,6 +110,23 @@ describe('connections', () => {
     assert.equal(wholeOf(await provider.send(callOf())).body, MESSAGE);
   });
 
+  it('that the upstream closes in the place of a second answer speak against nobody, unlike those without a first', async (test) => {
+    let requests = 0;
+    const server = await upstream(test, (response) => {
+      requests++;
+      if (requests === 1) response.writeHead(200, JSON_HEADERS).end(MESSAGE);
+      else response.socket?.end();
+    });
+    const provider = providerFor(test, server.url);
+    await provider.send(callOf());
+    await new Promise((turn) => setImmediate(turn));
+    const stale = await errorOf(provider.send(callOf()));
+    assert.deepEqual([stale.scope, stale.retryable, stale.retryAfter], ['none', true, 0]);
+    const fresh = await errorOf(provider.send(callOf()));
+    assert.deepEqual([fresh.scope, fresh.retryable, fresh.retryAfter], ['endpoint', true, undefined]);
+    assert.deepEqual([requests, server.opened()], [3, 2]);
+  });
+
   it('are closed after the calls under way, and no call begins after that', async (test) => {
     const held = Promise.withResolvers<() => void>();
     const server = await upstream(test, (response) => {

@@ -8,7 +8,7 @@ export interface CheckOptions {
 
 /** Prints every problem of the configuration that `serve` would take, and what its endpoints answer where that is asked for. */
 export async function check({ config: file, probe }: CheckOptions): Promise<void> {
-  const path = file ?? process.env['RELAY_CONFIG'];
+  const path = file ?? (process.env['RELAY_CONFIG'] || undefined);
   try {
     const config = loadConfig({ path, env: process.env });
     console.log(`${path ?? 'no file, only defaults and variables'}: the configuration is valid`);

@@ -18,7 +18,7 @@ export interface ServeOptions {
 /** Serves until a signal ends it. */
 export async function serve(options: ServeOptions): Promise<void> {
   makeObjectsYoung();
-  const path = options.config ?? process.env['RELAY_CONFIG'];
+  const path = options.config ?? (process.env['RELAY_CONFIG'] || undefined);
   const config = loadOrExplain(path);
   if (config === undefined) return;
   const log = createLog({ level: config.log.level });
