@@ -84,7 +84,8 @@ function asError(
   const retryAfter =
     retryAfterMs(head.headers, now) ?? (meaning === SPENT ? untilRegained(told.message, now) : undefined);
   // The header speaks of trying again with the same credential; where that one is set aside, another may well serve.
-  const retryable = scope === 'credential' ? meaning.retryable : (shouldRetry ?? meaning.retryable);
+  const byMeaning = meaning.retryable ?? REASONS[meaning.reason].retryable;
+  const retryable = scope === 'credential' ? byMeaning : (shouldRetry ?? byMeaning);
   const wrong = meaning.reason === 'INVALID_REQUEST' ? violations(told) : [];
   return new RelayError(meaning.reason, meaning.message + named(wrong), {
     head,
@@ -97,8 +98,9 @@ function asError(
       ...(requestId !== undefined && { requestId }),
       ...(shouldRetry !== undefined && { shouldRetry }),
     },
-    ...(retryable !== undefined && { retryable }),
-    ...(retryAfter !== undefined && { retryAfter }),
+    retryable,
+    // What is wrong with a request no wait will cure, whatever a proxy adds to every answer.
+    ...(retryAfter !== undefined && !(scope === 'none' && retryable === false) && { retryAfter }),
     ...(wrong.length > 0 && { violations: wrong }),
   });
 }

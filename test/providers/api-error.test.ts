@@ -153,6 +153,13 @@ describe('refusals of the Messages API', () => {
     assert.equal(refuse(403, apiBody('permission_error')).scope, 'none');
   });
 
+  it('asks nobody to wait for what waiting cannot cure', () => {
+    const headers = { 'retry-after': '5' };
+    assert.equal(refuse(400, apiBody('invalid_request_error'), headers).retryAfter, undefined);
+    assert.equal(refuse(503, '', headers).retryAfter, 5_000);
+    assert.equal(refuse(429, '', { ...headers, 'x-should-retry': 'false' }).retryAfter, 5_000, 'its limit cools down');
+  });
+
   it('goes by the code before the type, and by the type before the status', () => {
     assert.equal(
       refuse(400, apiBody('invalid_request_error', '', { error_code: 'organization_on_hold' })).scope,
