@@ -7,9 +7,7 @@ const BYTES_PER_TOKEN = 3;
 const TOKENS_PER_SECOND = 100;
 
 const THINKING = /"content_block"\s*:\s*\{[^{}]*"type"\s*:\s*"(?:redacted_)?thinking"/;
-const SHOWN = /"(?:text|partial_json)"\s*:\s*"/g;
-/** As nearly all are spelled: found in a fraction of the time. */
-const USUALLY_SHOWN = '"text":"';
+const SHOWN = /"(?:text|partial_json)"\s*:\s*"/;
 
 /**
  * Estimates the output of an answer that ends before the upstream has counted it: a stream's final counters come with
@@ -35,7 +33,9 @@ export class OutputMeter {
 
   observe({ type, data }: StreamEvent): void {
     if (type === 'content_block_delta') {
-      if (this.#thinkingSince === undefined) this.#bytes += shownBytes(data);
+      const shown = this.#thinkingSince === undefined ? SHOWN.exec(data) : null;
+      if (shown === null) return;
+      this.#bytes += Buffer.byteLength(data.slice(shown.index + shown[0].length, data.lastIndexOf('"')));
     } else if (type === 'content_block_start') {
       if (THINKING.test(data)) this.#thinkingSince = this.#now();
     } else if (type === 'content_block_stop') {
@@ -54,16 +54,6 @@ export class OutputMeter {
   #thinkingTime(): number {
     return this.#thinkingMs + (this.#thinkingSince === undefined ? 0 : this.#now() - this.#thinkingSince);
   }
-}
-
-/** UTF-8 bytes of what a delta shows; it is called for every event, and does not parse it. */
-function shownBytes(data: string): number {
-  const usual = data.indexOf(USUALLY_SHOWN);
-  SHOWN.lastIndex = 0;
-  if (usual < 0 && !SHOWN.test(data)) return 0;
-  const start = usual < 0 ? SHOWN.lastIndex : usual + USUALLY_SHOWN.length;
-  // Only the text can hold anything but ASCII.
-  return Buffer.byteLength(data) - data.length + data.lastIndexOf('"') - start;
 }
 
 /** Tokens that a model may have written in some milliseconds of which nothing was seen. */

@@ -32,7 +32,7 @@ export function admit({ tenants, quotas, prices, now, report }: AdmitOptions): L
     const bill = isBilled(tenant, call) ? new Bill(call, prices, now) : undefined;
     const reservation = await quotas.reserve(tenant, bill?.expected() ?? NOTHING_USED);
     try {
-      const reply = await next(call);
+      const reply = metered(await next(call), call, now);
       whenSettled(reply, ({ usage }) => {
         reservation.settle(bill?.settled(usage) ?? NOTHING_USED).catch(report);
       });
@@ -43,22 +43,18 @@ export function admit({ tenants, quotas, prices, now, report }: AdmitOptions): L
     }
   }
 
-  return (next) => {
-    const answered: Service = (call) => {
-      const reply = next(call);
-      return call.operation === 'messages' ? reply.then((opened) => metered(opened, call, now)) : reply;
-    };
-    return (call) => {
-      try {
-        const tenant = tenants.get(call.tenant);
-        if (tenant === undefined)
-          throw new RelayError('UNAUTHENTICATED', 'The tenant of this call is not configured now.');
-        const admitted = permitted(tenant, call);
-        return isLimited(tenant) ? reserved(answered, tenant, admitted) : answered(admitted);
-      } catch (thrown) {
-        return Promise.reject(asRelayError(thrown));
-      }
-    };
+  return (next) => (call) => {
+    try {
+      const tenant = tenants.get(call.tenant);
+      if (tenant === undefined)
+        throw new RelayError('UNAUTHENTICATED', 'The tenant of this call is not configured now.');
+      const admitted = permitted(tenant, call);
+      if (isLimited(tenant)) return reserved(next, tenant, admitted);
+      // Whole answers tell what they used, and would pay for the promise.
+      return call.wantsStream ? next(admitted).then((reply) => metered(reply, admitted, now)) : next(admitted);
+    } catch (thrown) {
+      return Promise.reject(asRelayError(thrown));
+    }
   };
 }
 
