@@ -27,7 +27,8 @@ export function metered(reply: Reply, { maxTokens, trace }: Call, now: () => num
     if (settlement.outcome === 'delivered' || meter.isCounted || isFree(trace)) return settlement;
     const { usage } = settlement;
     // Until a stream's end its output counter is a start value.
-    const written = Math.max(usage.output_tokens ?? 0, Math.min(meter.tokens(), maxTokens));
+    const written = Math.min(meter.tokens(), maxTokens);
+    if (written <= (usage.output_tokens ?? 0)) return settlement;
     return { ...settlement, usage: { ...usage, output_tokens: written, output_tokens_estimated: true } };
   };
   const { settled } = reply;

@@ -35,9 +35,14 @@ describe('what a stream used', () => {
   });
 
   it('is never estimated below what the upstream told, nor above what the request allows', async () => {
-    const told = { outcome: 'failed', usage: { output_tokens: 50 } } as const;
-    assert.equal((await settlementOf([TEXT], told)).usage.output_tokens, 50);
+    const told: Settlement = { outcome: 'failed', usage: { output_tokens: 50 } };
+    assert.equal(await settlementOf([TEXT], told), told);
     assert.equal((await settlementOf([TEXT, TEXT], { outcome: 'failed', usage: STARTED }, 15)).usage.output_tokens, 15);
+  });
+
+  it('stays unknown where nothing of it was seen', async () => {
+    const unknown: Settlement = { outcome: 'failed', usage: {} };
+    assert.equal(await settlementOf([], unknown), unknown);
   });
 
   it('is what the upstream counted, where it did', async () => {
