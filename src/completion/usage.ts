@@ -54,6 +54,29 @@ export function mergeUsage(earlier: Usage, later: Usage): Usage {
   return { ...earlier, ...later };
 }
 
+/** What two answers used together. The words are those of the first, where it has any: of its price class. */
+export function addUsage(one: Usage, other: Usage): Usage {
+  const { cache_creation: created, server_tool_use: tools } = other;
+  return {
+    ...other,
+    ...one,
+    ...added(one, other, COUNTERS),
+    ...(created && { cache_creation: { ...one.cache_creation, ...added(one.cache_creation ?? {}, created, LIVES) } }),
+    ...(tools && { server_tool_use: { ...one.server_tool_use, ...added(one.server_tool_use ?? {}, tools, TOOLS) } }),
+  };
+}
+
+type Counts<Name extends string> = { readonly [Field in Name]?: number };
+
+function added<Name extends string>(one: Counts<Name>, other: Counts<Name>, names: readonly Name[]): Counts<Name> {
+  const sums: { [Field in Name]?: number } = {};
+  for (const name of names) {
+    const count = other[name];
+    if (count !== undefined) sums[name] = count + (one[name] ?? 0);
+  }
+  return sums;
+}
+
 type Fields = Partial<Record<string, unknown>>;
 
 function isObject(value: unknown): value is Fields {

@@ -1,7 +1,7 @@
 import { asRelayError, RelayError } from '../completion/errors.ts';
 import { type Reply, type Settlement, whenSettled } from '../completion/reply.ts';
 import type { Layer, Service } from '../completion/service.ts';
-import type { Usage } from '../completion/usage.ts';
+import { addUsage, type Usage } from '../completion/usage.ts';
 import { newAttempts, type RoutedCall } from '../endpoints/attempt.ts';
 import type { Clock } from '../endpoints/clock.ts';
 import { RollingQuantile } from './quantile.ts';
@@ -59,7 +59,7 @@ async function race(next: Service, call: RoutedCall, delay: number, options: Hed
     loser.abort();
     return counting(winning(winner, await winner.reply, call), loser);
   } catch (error) {
-    copyTrace(first, call);
+    copyTrace(first.call, call);
     throw error;
   } finally {
     cancel();
@@ -68,10 +68,14 @@ async function race(next: Service, call: RoutedCall, delay: number, options: Hed
 
 function run(next: Service, call: RoutedCall): Runner {
   const controller = new AbortController();
-  const forward = () => controller.abort(call.signal.reason);
+  const own = { ...call, signal: controller.signal, trace: { ...call.trace } };
+  const forward = () => {
+    controller.abort(call.signal.reason);
+    // Whoever gave up looks at the trace at once.
+    copyTrace(own, call);
+  };
   if (call.signal.aborted) forward();
   else call.signal.addEventListener('abort', forward, { once: true });
-  const own = { ...call, signal: controller.signal, trace: { ...call.trace } };
   const reply = next(own);
   const release = () => call.signal.removeEventListener('abort', forward);
   void reply.then((opened) => whenSettled(opened, release), release);
@@ -89,23 +93,23 @@ async function firstToOpen(first: Runner, second: Runner): Promise<Runner> {
 
 /** The winner's reply, with its trace as the call's: now, and once more when the provider has written the last of it. */
 function winning(runner: Runner, reply: Reply, call: RoutedCall): Reply {
-  copyTrace(runner, call);
+  copyTrace(runner.call, call);
   const settled = Promise.resolve(reply.settled).then((settlement) => {
-    copyTrace(runner, call);
+    copyTrace(runner.call, call);
     return settlement;
   });
   return { ...reply, settled };
 }
 
-function copyTrace(runner: Runner, { trace }: RoutedCall): void {
-  Object.assign(trace, runner.call.trace, { attempts: runner.call.attempts?.tried.length });
+function copyTrace({ trace, attempts }: RoutedCall, call: RoutedCall): void {
+  Object.assign(call.trace, trace, { attempts: attempts?.tried.length });
 }
 
 /** Adds what the loser used to what the winner did: both were paid for. */
 function counting(reply: Reply, loser: Runner): Reply {
   const lost = loser.reply.then(abandon, () => ({}));
   const settled = Promise.all([reply.settled, lost]).then(
-    ([settlement, usage]): Settlement => ({ ...settlement, usage: sum(settlement.usage, usage) }),
+    ([settlement, usage]): Settlement => ({ ...settlement, usage: addUsage(settlement.usage, usage) }),
   );
   return { ...reply, settled };
 }
@@ -115,12 +119,4 @@ async function abandon(reply: Reply): Promise<Usage> {
   // A stream that is being aborted may reject its end, and settles all the same.
   if (reply.kind === 'stream') await reply.events[Symbol.asyncIterator]().return?.().catch(asRelayError);
   return (await reply.settled).usage;
-}
-
-function sum(a: Usage, b: Usage): Usage {
-  const counters = new Map<string, number>();
-  for (const usage of [a, b]) {
-    for (const [counter, tokens] of Object.entries(usage)) counters.set(counter, (counters.get(counter) ?? 0) + tokens);
-  }
-  return Object.fromEntries(counters);
 }

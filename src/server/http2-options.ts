@@ -58,11 +58,29 @@ export function watchHttp2(grpc: GrpcServer): void {
   const servers: unknown = Reflect.get(grpc, 'http2Servers');
   if (!(servers instanceof Map)) return;
   for (const server of servers.keys()) {
-    server.on('session', (session: ServerHttp2Session) => session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
+    server.on('session', (session: ServerHttp2Session) => {
+      session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+      pingOnlyWhileOpen(session);
+    });
     server.prependListener('stream', (_stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
       boundTimeout(headers),
     );
   }
+}
+
+const NO_PAYLOAD = Buffer.alloc(8);
+
+/**
+ * grpc-js goes on pinging a connection that it has told to go away, for its age or at a drain. Node pings none that is
+ * closing, which grpc-js takes for a dead peer: it would cut the calls that are to come to their end there.
+ */
+function pingOnlyWhileOpen(session: ServerHttp2Session): void {
+  const ping = session.ping.bind(session);
+  Reflect.set(session, 'ping', (answered: (error: Error | null, duration: number, payload: Buffer) => void) => {
+    if (!session.closed || session.destroyed) return ping(answered);
+    setImmediate(answered, null, 0, NO_PAYLOAD);
+    return true;
+  });
 }
 
 const TIMEOUT = 'grpc-timeout';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import { priceOf } from '../../src/completion/price.ts';
-import { mergeUsage, readUsage } from '../../src/completion/usage.ts';
+import { addUsage, mergeUsage, readUsage } from '../../src/completion/usage.ts';
 
 const AT = Date.parse('2026-11-23');
 
@@ -51,4 +51,34 @@ describe('what is read of the usage of an answer', () => {
     const start = readUsage({ input_tokens: 1, output_tokens: 1, cache_creation: { ephemeral_1h_input_tokens: 5 } });
     assert.deepEqual(mergeUsage(start, readUsage({ output_tokens: 9 })), { ...start, output_tokens: 9 });
   });
+});
+
+test('what two answers used is added up, counter by counter, and stays a usage', () => {
+  const one = {
+    input_tokens: 10,
+    output_tokens: 5,
+    cache_creation: { ephemeral_5m_input_tokens: 3 },
+    service_tier: 'standard',
+    inference_geo: 'global',
+  };
+  const other = {
+    input_tokens: 7,
+    cache_read_input_tokens: 2,
+    cache_creation: { ephemeral_5m_input_tokens: 1, ephemeral_1h_input_tokens: 4 },
+    server_tool_use: { web_search_requests: 1 },
+    service_tier: 'batch',
+    speed: 'fast',
+  };
+  assert.deepEqual(addUsage(one, other), {
+    input_tokens: 17,
+    output_tokens: 5,
+    cache_read_input_tokens: 2,
+    cache_creation: { ephemeral_5m_input_tokens: 4, ephemeral_1h_input_tokens: 4 },
+    server_tool_use: { web_search_requests: 1 },
+    service_tier: 'standard',
+    inference_geo: 'global',
+    speed: 'fast',
+  });
+  assert.deepEqual(addUsage(one, {}), one);
+  assert.deepEqual(addUsage({}, one), one);
 });

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
 import { describe, it } from 'node:test';
+import { parseLatency } from '../../src/simulator/latency.ts';
 import { defaultSimulatorOptions } from '../../src/simulator/options.ts';
 import { startSimulator } from '../../src/simulator/simulator.ts';
 import { ask, settingsFor, startCore } from './core-relay.ts';
 import { frameOf, openSession, sendCall } from './core-wire.ts';
 
-describe('a connection', () => {
+describe('a connection', { timeout: 30_000 }, () => {
   it('has room for a megabyte of one request and for eight of all', async () => {
     await using core = await startCore(
       settingsFor('http://127.0.0.1:9', { server: { listen: '127.0.0.1:0', max_concurrent_streams: 7 } }),
@@ -41,6 +42,28 @@ describe('a connection', () => {
     }
     assert.equal(await statusOf(sendCall(session, 'Complete', frameOf(ask('Hello')))), '0');
     session.close();
+  });
+
+  it('that is told to go away for its age lets its calls come to their end, however long they take', async () => {
+    await using simulator = await startSimulator({ ...defaultSimulatorOptions, latency: parseLatency('1500ms') });
+    const server = { listen: '127.0.0.1:0', max_connection_age: '100ms', keepalive_time: '200ms' };
+    await using core = await startCore(settingsFor(simulator.url, { server }));
+    const session = openSession(core.relay.address);
+    const goaway = once(session, 'goaway');
+    const call = statusOf(sendCall(session, 'Complete', frameOf(ask('Hello'))));
+    assert.equal((await goaway)[0], constants.NGHTTP2_NO_ERROR);
+    assert.equal(await call, '0');
+  });
+
+  it('lets its calls come to their end at a drain, however long they take', async () => {
+    await using simulator = await startSimulator({ ...defaultSimulatorOptions, latency: parseLatency('1500ms') });
+    const server = { listen: '127.0.0.1:0', keepalive_time: '200ms' };
+    await using core = await startCore(settingsFor(simulator.url, { server }));
+    const call = statusOf(sendCall(openSession(core.relay.address), 'Complete', frameOf(ask('Hello'))));
+    await simulator.findRequest(({ outcome }) => outcome === 'open');
+    const report = core.relay.drain();
+    assert.equal(await call, '0');
+    assert.deepEqual(await report, { inFlight: 1, cut: 0 });
   });
 
   it('carries calls with much time and many metadata', async () => {

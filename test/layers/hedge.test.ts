@@ -153,6 +153,20 @@ test('a caller who goes away aborts both', async (t) => {
   assert.equal(attempts.length, 2);
 });
 
+test('a caller who goes away sees at once what was done for him', async (t) => {
+  const { attempts, service } = setUp(t);
+  const controller = new AbortController();
+  const call: Call = fakeCall({ signal: controller.signal });
+  const rejected = assert.rejects(service(call), unavailable());
+  const [first] = attempts;
+  assert.ok(first);
+  first.call.trace.account = 'slow';
+  first.call.trace.upstreamTime = 700;
+  controller.abort(unavailable());
+  assert.deepEqual([call.trace.account, call.trace.upstreamTime], ['slow', 700]);
+  await rejected;
+});
+
 test('the delay can be a quantile of what calls took lately', async (t) => {
   const { clock, attempts, service } = setUp(t, { after: { quantile: 0.95 } });
   for (let call = 0; call < 32; call++) {
