@@ -100,7 +100,7 @@ function asError(
     },
     retryable,
     // What is wrong with a request no wait will cure, whatever a proxy adds to every answer.
-    ...(retryAfter !== undefined && !(scope === 'none' && retryable === false) && { retryAfter }),
+    ...(retryAfter !== undefined && (retryable || scope !== 'none') && { retryAfter }),
     ...(wrong.length > 0 && { violations: wrong }),
   });
 }

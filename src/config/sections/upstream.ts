@@ -70,7 +70,9 @@ export const upstreamSettings = section({
     .describe('Encoding of request bodies: none, gzip or zstd. An endpoint that answers 415 gets none from then on.'),
   timeout: duration({ min: '1ms', why: 'With 0, no answer could be in time.' })
     .prefault('10m')
-    .describe('Longest wait for an answer to begin, and longest silence within a whole one. How long a stream may go on, the deadlines of callers say.'),
+    .describe(
+      'Longest wait for an answer to begin, and longest silence within a whole one. How long a stream may go on, the deadlines of callers say.',
+    ),
   stream_idle_timeout: duration({ min: '1ms', why: 'With 0, every stream would count as dead.' })
     .prefault('2m')
     .describe(
