@@ -1,6 +1,10 @@
-import { type FSWatcher, readFileSync, statSync, watch } from 'node:fs';
+import { type FSWatcher, lstatSync, readFileSync, statSync, watch } from 'node:fs';
+import { basename, join } from 'node:path';
 import { fingerprintOf } from './files.ts';
 import { decidingFolders } from './links.ts';
+
+/** So many times the quiet time after the first event the files are looked at, however many more come. */
+const LONGEST_WAIT = 8;
 
 /** The two timer functions that are needed, so that a test can stand in for time. */
 export interface Timers<T = unknown> {
@@ -10,7 +14,10 @@ export interface Timers<T = unknown> {
 
 export interface WatchOptions<T = unknown> {
   readonly timers: Timers<T>;
-  /** Quiet time in milliseconds after the last event before the files are looked at; editors write in several steps. */
+  /**
+   * Quiet time in milliseconds after the last event before the files are looked at, as editors write in several steps;
+   * where events do not end, they are looked at after eight times as long.
+   */
   readonly quietMs: number;
   /** Told when the system refuses to watch (no inotify watches left, say): changes may go unnoticed from then on. */
   readonly onError: (error: Error) => void;
@@ -39,7 +46,8 @@ export function watchConfig<T>(
 ): ConfigWatcher {
   const watchers = new Map<string, FSWatcher>();
   let fingerprints = new Map<string, string>();
-  let timer: { readonly handle: T } | undefined;
+  let quiet: { readonly handle: T } | undefined;
+  let latest: { readonly handle: T } | undefined;
   let closed = false;
 
   follow(files);
@@ -55,12 +63,20 @@ export function watchConfig<T>(
 
   function schedule(): void {
     if (closed) return;
-    if (timer !== undefined) timers.clearTimeout(timer.handle);
-    timer = { handle: timers.setTimeout(look, quietMs) };
+    if (quiet !== undefined) timers.clearTimeout(quiet.handle);
+    quiet = { handle: timers.setTimeout(look, quietMs) };
+    latest ??= { handle: timers.setTimeout(look, LONGEST_WAIT * quietMs) };
+  }
+
+  function unschedule(): void {
+    if (quiet !== undefined) timers.clearTimeout(quiet.handle);
+    if (latest !== undefined) timers.clearTimeout(latest.handle);
+    quiet = undefined;
+    latest = undefined;
   }
 
   function look(): void {
-    timer = undefined;
+    unschedule();
     rearm();
     let changed = false;
     for (const [file, before] of fingerprints) {
@@ -84,7 +100,9 @@ export function watchConfig<T>(
 
   function arm(id: string, folder: string): void {
     try {
-      const watcher = watch(folder, { persistent: false }, schedule);
+      const watcher = watch(folder, { persistent: false }, (_, name) => {
+        if (name === null || mayDecide(folder, name, fingerprints.keys())) schedule();
+      });
       watcher.on('error', (error) => {
         watcher.close();
         watchers.delete(id);
@@ -99,9 +117,31 @@ export function watchConfig<T>(
 
   function close(): void {
     closed = true;
-    if (timer !== undefined) timers.clearTimeout(timer.handle);
+    unschedule();
     for (const watcher of watchers.values()) watcher.close();
     watchers.clear();
+  }
+}
+
+/**
+ * Whether an event about this entry can be about one of the files. It cannot where all of them are found and the entry
+ * is neither one of them nor a link or a folder, which may be on the way to them: a log beside them, or a temporary file
+ * that is gone again.
+ */
+function mayDecide(folder: string, name: string, files: Iterable<string>): boolean {
+  // So the system names the folder itself, when it went or moved: inotify(7) has no name for it, libuv gives its own.
+  if (name === basename(folder)) return true;
+  try {
+    const entry = lstatSync(join(folder, name), { throwIfNoEntry: false });
+    if (entry !== undefined && !entry.isFile()) return true;
+    for (const file of files) {
+      const found = statSync(file, { throwIfNoEntry: false });
+      if (found === undefined || (found.dev === entry?.dev && found.ino === entry.ino)) return true;
+    }
+    return false;
+  } catch {
+    // A folder that may not be entered, or links in a circle: looking at the files will tell.
+    return true;
   }
 }
 

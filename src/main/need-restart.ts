@@ -6,7 +6,13 @@ import type { Config } from '../config/load.ts';
 const FIXED = ['server', 'admin', 'upstream', 'routing', 'queue', 'cache', 'stream', 'redis', 'log'] as const;
 
 /** Settings within them that are taken over all the same, or are only looked at when a configuration is checked. */
-const TAKEN_OVER: ReadonlySet<string> = new Set(['server.tls', 'server.allow_anonymous']);
+const TAKEN_OVER: ReadonlySet<string> = new Set([
+  'server.tls',
+  'server.allow_anonymous',
+  'cache.mode',
+  'cache.ttl',
+  'cache.min_similarity',
+]);
 
 type Same = (one: unknown, other: unknown) => boolean;
 

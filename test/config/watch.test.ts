@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, watch, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setImmediate as round } from 'node:timers/promises';
 import { decidingFolders } from '../../src/config/links.ts';
 import { readSmallFile } from '../../src/config/files.ts';
 import { type Fingerprints, watchConfig } from '../../src/config/watch.ts';
@@ -15,9 +17,10 @@ class ManualTimers {
   #told = Promise.withResolvers<void>();
 
   readonly setTimeout = (callback: () => void): (() => void) => {
-    this.pending.add(callback);
+    const timer = (): void => callback();
+    this.pending.add(timer);
     this.#told.resolve();
-    return callback;
+    return timer;
   };
 
   readonly clearTimeout = (timer: () => void): void => {
@@ -64,6 +67,30 @@ function watched(context: TestContext, files: Fingerprints) {
   }
 
   return { watcher, timers, told, changes: () => seen.changes };
+}
+
+/** Watches in time that the test moves; `heard` waits until the system has told of what was done in the folder. */
+function timed(context: TestContext, folder: string, files: Fingerprints) {
+  const { timers } = context.mock;
+  timers.enable({ apis: ['setTimeout'] });
+  const seen = { changes: 0 };
+  const onError = (error: Error): void => assert.fail(error);
+  const watcher = watchConfig(files, () => seen.changes++, { timers: globalThis, quietMs: 200, onError });
+  const listener = watch(folder);
+  context.after(() => {
+    watcher.close();
+    listener.close();
+  });
+
+  async function heard(act: () => void): Promise<void> {
+    const told = once(listener, 'change');
+    act();
+    await told;
+    // One reading of the system's events serves all who watch the folder.
+    await round();
+  }
+
+  return { tick: (ms: number) => timers.tick(ms), heard, changes: () => seen.changes };
 }
 
 test('a file that is written is noticed', PATIENCE, async (context) => {
@@ -131,8 +158,6 @@ test('what does not change the content is not told', PATIENCE, async (context) =
   const path = write('relay.yaml', 'one');
   const { timers, changes } = watched(context, read(path));
   await timers.next();
-  write('unrelated', 'x');
-  await timers.next();
   utimesSync(path, 1, 1);
   await timers.next();
   assert.equal(changes(), 0);
@@ -144,7 +169,84 @@ test('several events within the quiet time are one change', PATIENCE, async (con
   const { timers, told } = watched(context, read(path));
   for (const text of ['t', 'tw', 'two']) writeFileSync(path, text);
   await told(1);
-  assert.ok(timers.pending.size <= 1, 'one timer at a time');
+  assert.equal(timers.pending.size, 0, 'nothing is left to wait for');
+});
+
+test('a log that grows beside the file puts no change off, nor do temporary files', PATIENCE, async (context) => {
+  const { write, folder } = workspace(context);
+  const path = write('relay.yaml', 'one');
+  const { tick, heard, changes } = timed(context, folder, read(path));
+  tick(200);
+  await heard(() => writeFileSync(path, 'two'));
+  tick(150);
+  await heard(() => write('relay.log', 'a line'));
+  await heard(() => renameSync(write('state.tmp', '{}'), join(folder, 'state.json')));
+  await heard(() => rmSync(write('gone', '')));
+  tick(49);
+  assert.equal(changes(), 0);
+  tick(1);
+  assert.equal(changes(), 1);
+});
+
+test('each write of the file starts the quiet time anew, but not for ever', PATIENCE, async (context) => {
+  const { write, folder } = workspace(context);
+  const path = write('relay.yaml', 'zero');
+  const { tick, heard, changes } = timed(context, folder, read(path));
+  tick(200);
+  for (let index = 1; index <= 10; index++) {
+    await heard(() => writeFileSync(path, `${index}`));
+    tick(160);
+    assert.equal(changes(), index < 10 ? 0 : 1);
+  }
+  await heard(() => writeFileSync(path, 'eleven'));
+  tick(199);
+  assert.equal(changes(), 1);
+  tick(1);
+  assert.equal(changes(), 2, 'the next wait is its own');
+});
+
+test('a log beside a ConfigMap puts no swap off, and the swap is noticed', PATIENCE, async (context) => {
+  const { write, folder } = workspace(context);
+  write('..1/relay.yaml', 'one');
+  write('..2/relay.yaml', 'two');
+  symlinkSync('..1', join(folder, '..data'));
+  symlinkSync('..data/relay.yaml', join(folder, 'relay.yaml'));
+  const { tick, heard, changes } = timed(context, folder, read(join(folder, 'relay.yaml')));
+  tick(200);
+  await heard(() => {
+    symlinkSync('..2', join(folder, '..data_tmp'));
+    renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
+  });
+  tick(150);
+  await heard(() => write('relay.log', 'a line'));
+  tick(50);
+  assert.equal(changes(), 1);
+});
+
+test('a link between links that becomes a file is noticed', PATIENCE, async (context) => {
+  const { write, folder } = workspace(context);
+  write('last', 'one');
+  symlinkSync('last', join(folder, 'middle'));
+  symlinkSync('middle', join(folder, 'relay.yaml'));
+  const { told } = watched(context, read(join(folder, 'relay.yaml')));
+  renameSync(write('other', 'two'), join(folder, 'middle'));
+  await told(1);
+  writeFileSync(join(folder, 'middle'), 'three');
+  await told(2);
+});
+
+test('a file whose folders are made one after the other is noticed', PATIENCE, async (context) => {
+  const { write, folder } = workspace(context);
+  const path = join(folder, 'etc/deep/relay.yaml');
+  const { timers, told, changes } = watched(context, new Map([[path, 'unreadable: ENOENT']]));
+  await timers.next();
+  mkdirSync(join(folder, 'etc'));
+  await timers.next();
+  mkdirSync(join(folder, 'etc/deep'));
+  await timers.next();
+  assert.equal(changes(), 0);
+  write('etc/deep/relay.yaml', 'one');
+  await told(1);
 });
 
 test('files that the configuration names are followed, and no longer when it does not', PATIENCE, async (context) => {
@@ -182,7 +284,7 @@ test('a closed watcher has no timer left and watches nothing', (context) => {
   const path = write('relay.yaml', 'one');
   const { watcher, timers } = watched(context, read(path));
   watcher.follow(read(path));
-  assert.equal(timers.pending.size, 1);
+  assert.equal(timers.pending.size, 2, 'the quiet time and the longest wait');
   watcher.close();
   watcher.follow(read(path));
   assert.equal(timers.pending.size, 0);

@@ -45,3 +45,17 @@ test('a secret that a file holds is compared by what it is, and the file may mov
   write('url', 'redis://:after@localhost:6379');
   assert.deepEqual(needRestart(running, redis('url')), ['redis.url']);
 });
+
+test('what calls get of the cache that do not choose is taken over; how it keeps answers needs a restart', (t) => {
+  const { load } = workspace(t);
+  const running = load('');
+  assert.deepEqual(needRestart(running, load('cache: { mode: similar, ttl: 1s, min_similarity: 0.8 }')), []);
+  const kept = 'digest: md5, scope: shared, max_bytes: 1Mi, counters: 1000, refresh_ahead: 1';
+  assert.deepEqual([...needRestart(running, load(`cache: { mode: off, ttl: 1s, ${kept} }`))].sort(), [
+    'cache.counters',
+    'cache.digest',
+    'cache.max_bytes',
+    'cache.refresh_ahead',
+    'cache.scope',
+  ]);
+});
