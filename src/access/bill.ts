@@ -1,11 +1,14 @@
 import type { Call } from '../completion/call.ts';
 import { asRelayError, type Reason } from '../completion/errors.ts';
+import { tokensWithin } from '../completion/output-meter.ts';
 import type { PriceBook } from '../completion/price.ts';
+import type { CacheStatus } from '../completion/trace.ts';
 import type { Usage } from '../completion/usage.ts';
 import { consumptionOf, type Expectation, expectationOf } from './expectation.ts';
-import { isFree } from './metered.ts';
-import { tokensWithin } from './output-meter.ts';
 import { type Consumption, NOTHING_USED } from './quota.ts';
+
+/** Answers that cost the upstream nothing. */
+const FREE: ReadonlySet<CacheStatus> = new Set<CacheStatus>(['HIT', 'SIMILAR', 'COALESCED']);
 
 /** Failures after which the upstream may have worked, and charges for it, although no answer came of it. */
 const WORKED: ReadonlySet<Reason> = new Set<Reason>([
@@ -38,13 +41,9 @@ export class Bill {
     return consumptionOf(this.#expectation, {}, this.#prices);
   }
 
-  /**
-   * What was consumed by a call that was answered, in full or in part.
-   *
-   * @param usage of the settlement of a metered reply
-   */
+  /** What was consumed by a call that was answered, in full or in part. */
   settled(usage: Usage): Consumption {
-    return isFree(this.#call.trace) ? NOTHING_USED : this.#consumption(usage);
+    return FREE.has(this.#call.trace.cacheStatus) ? NOTHING_USED : this.#consumption(usage);
   }
 
   /** What was consumed by a call that was not answered. */

@@ -1,5 +1,4 @@
 import { Bill } from '../access/bill.ts';
-import { metered } from '../access/metered.ts';
 import { requireModel, requireRegion } from '../access/permissions.ts';
 import { NOTHING_USED, type Quotas } from '../access/quota.ts';
 import type { Tenant } from '../access/tenant.ts';
@@ -22,7 +21,7 @@ export interface AdmitOptions {
 /**
  * Lets in the calls that their tenant may make and can afford: refuses models and regions that it may not use, reserves
  * what the call is expected to take of its quotas, and settles what was used when the answer is over, whichever way it
- * ends; who stands above is told the same, so that budgets and metrics agree. Hands on the tenant's weight, and its region where it has but one. Stands above whatever costs or waits, and
+ * ends. Hands on the tenant's weight, and its region where it has but one. Stands above whatever costs or waits, and
  * above the cache, whose hits count as requests.
  *
  * Throws PERMISSION_DENIED, QUOTA_EXCEEDED and BUDGET_EXCEEDED; UNAUTHENTICATED where the tenant is gone meanwhile.
@@ -32,7 +31,7 @@ export function admit({ tenants, quotas, prices, now, report }: AdmitOptions): L
     const bill = isBilled(tenant, call) ? new Bill(call, prices, now) : undefined;
     const reservation = await quotas.reserve(tenant, bill?.expected() ?? NOTHING_USED);
     try {
-      const reply = metered(await next(call), call, now);
+      const reply = await next(call);
       whenSettled(reply, ({ usage }) => {
         reservation.settle(bill?.settled(usage) ?? NOTHING_USED).catch(report);
       });
@@ -49,9 +48,7 @@ export function admit({ tenants, quotas, prices, now, report }: AdmitOptions): L
       if (tenant === undefined)
         throw new RelayError('UNAUTHENTICATED', 'The tenant of this call is not configured now.');
       const admitted = permitted(tenant, call);
-      if (isLimited(tenant)) return reserved(next, tenant, admitted);
-      // Whole answers tell what they used, and would pay for the promise.
-      return call.wantsStream ? next(admitted).then((reply) => metered(reply, admitted, now)) : next(admitted);
+      return isLimited(tenant) ? reserved(next, tenant, admitted) : next(admitted);
     } catch (thrown) {
       return Promise.reject(asRelayError(thrown));
     }

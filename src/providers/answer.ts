@@ -123,6 +123,8 @@ export class Answer implements Receiver {
       flow: decoder ?? flow,
       maxBytes: this.options.maxResponseBytes,
       stallMs: this.options.stallMs,
+      now: this.options.clock.now,
+      maxTokens: this.call.maxTokens,
       explain: (cause) => this.interruption(head, cause),
       tooLarge: () => this.tooLarge(),
       settle: (settlement) => {

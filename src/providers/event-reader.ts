@@ -46,7 +46,7 @@ const STREAM = { stream: true };
  * and a second `message_start` are errors. Pings are events here; unknown events that hold no object are dropped.
  */
 export class EventReader {
-  private readonly emit: (event: StreamEvent) => void;
+  private readonly emit: (event: StreamEvent, payload: Readonly<Record<string, unknown>>) => void;
   private readonly decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   private readonly parser = createParser({ onEvent: (message) => this.read(message) });
   private last = LF;
@@ -55,8 +55,8 @@ export class EventReader {
   private counted: Usage = {};
   private reason: string | undefined;
 
-  /** @param emit called from within `feed` and `end` */
-  constructor(emit: (event: StreamEvent) => void) {
+  /** @param emit called from within `feed` and `end`, with the event's data as text and parsed */
+  constructor(emit: (event: StreamEvent, payload: Readonly<Record<string, unknown>>) => void) {
     this.emit = emit;
   }
 
@@ -115,12 +115,12 @@ export class EventReader {
     if (type === 'message_start') this.start(payload);
     else if (type === 'message_delta') this.update(payload);
     else if (type === 'message_stop') this.stopped = true;
-    this.emit({ type: KINDS.get(type) ?? type, data });
+    this.emit({ type: KINDS.get(type) ?? type, data }, payload);
   }
 
   /** Data that is no JSON object. New kinds of events are to be borne (Messages API, Streaming: Other events), whatever they hold. */
   private readOther(type: string): void {
-    if (type === 'ping') this.emit({ type, data: PING });
+    if (type === 'ping') this.emit({ type, data: PING }, {});
     else if (KINDS.has(type)) throw new MalformedStream('An event holds no JSON object');
   }
 

@@ -1,4 +1,5 @@
 import { RelayError } from '../completion/errors.ts';
+import { OutputMeter } from '../completion/output-meter.ts';
 import type { Settlement, StreamEvent } from '../completion/reply.ts';
 import { EventReader } from './event-reader.ts';
 import type { Flow, Sink } from './flow.ts';
@@ -9,6 +10,10 @@ export interface EventStreamOptions {
   readonly maxBytes: number;
   /** After so long (at most twice) in which nobody reads what waits, the stream counts as abandoned. Milliseconds. */
   readonly stallMs: number;
+  /** Milliseconds of any one clock. */
+  readonly now: () => number;
+  /** The most output that the request allows. */
+  readonly maxTokens: number;
   /** Words what went wrong: what the event reader threw, or the connection's error; undefined for an early end. */
   readonly explain: (cause: unknown) => RelayError;
   readonly tooLarge: () => RelayError;
@@ -33,7 +38,11 @@ const DONE: IteratorReturnResult<undefined> = { done: true, value: undefined };
  */
 export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, undefined> {
   private readonly options: EventStreamOptions;
-  private readonly reader = new EventReader((event) => this.deliver(event));
+  private readonly meter: OutputMeter;
+  private readonly reader = new EventReader((event, payload) => {
+    this.meter.observe(event.type, payload);
+    this.deliver(event);
+  });
   private readonly queue: StreamEvent[] = [];
   private queued = 0;
   private bytesLeft: number;
@@ -49,6 +58,7 @@ export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, und
 
   constructor(options: EventStreamOptions) {
     this.options = options;
+    this.meter = new OutputMeter(options.now);
     this.bytesLeft = options.maxBytes;
   }
 
@@ -211,7 +221,7 @@ export class EventStream implements Sink, AsyncIterableIterator<StreamEvent, und
     const { usage, stopReason } = this.reader;
     this.options.settle({
       outcome,
-      usage,
+      usage: outcome === 'delivered' ? usage : this.meter.complete(usage, this.options.maxTokens),
       ...(error !== undefined && { error }),
       ...(stopReason !== undefined && { stopReason }),
     });

@@ -176,15 +176,16 @@ describe('flushing', () => {
     const held: (() => void)[] = [];
     await using upstream = await startUpstream((response) => {
       beginStream(response);
+      response.write(delta('Hi'));
       held.push(() => response.end(END));
     });
     const stream = { flush_interval: '50ms', flush_bytes: '1MiB' };
     await using core = await startCore(settingsFor(upstream.url, { stream }));
     const kinds: string[] = [];
     for await (const { event } of core.client.stream(ask('Hello')) as AsyncIterable<Event>) {
-      // The interval alone has brought the first two: the upstream says no more until they are here.
-      if (kinds.push(event) === 2) for (const release of held) release();
+      // The interval alone has brought the first three: the upstream says no more until they are here.
+      if (kinds.push(event) === 3) for (const release of held) release();
     }
-    assert.deepEqual(kinds.slice(2), ['content_block_stop', 'message_delta', 'message_stop']);
+    assert.deepEqual(kinds.slice(3), ['content_block_stop', 'message_delta', 'message_stop']);
   });
 });

@@ -127,10 +127,10 @@ const BREAKAGES: Readonly<Record<string, Breakage>> = {
   },
   'a stream of text that is no event': {
     answer: (response) => {
-      streaming(response, START, BLOCK, `event: content_block_delta\ndata: ${SECRET}\n\n`).end();
+      streaming(response, START, BLOCK, delta('Hi'), `event: content_block_delta\ndata: ${SECRET}\n\n`).end();
     },
     streamed: 'STREAM_INTERRUPTED',
-    events: 2,
+    events: 3,
     whole: 'STREAM_INTERRUPTED',
   },
   'HTML with status 200': {

@@ -20,6 +20,8 @@ function streamWith({ maxBytes = 1_000_000 } = {}) {
     },
     maxBytes,
     stallMs: STALL_MS,
+    now: () => 0,
+    maxTokens: 1_000,
     explain: (cause) => new RelayError('STREAM_INTERRUPTED', String(cause)),
     tooLarge: () => new RelayError('RESPONSE_TOO_LARGE', 'too large'),
     settle: (settlement) => settlements.push(settlement),

@@ -1,4 +1,4 @@
-import type { StreamEvent } from '../completion/reply.ts';
+import type { Usage } from './usage.ts';
 
 /** UTF-8 bytes of answer text per token; see the estimate of input. */
 const BYTES_PER_TOKEN = 3;
@@ -6,8 +6,7 @@ const BYTES_PER_TOKEN = 3;
 /** What a model writes a second, rather more than less; for what is written and not shown. */
 const TOKENS_PER_SECOND = 100;
 
-const THINKING = /"content_block"\s*:\s*\{[^{}]*"type"\s*:\s*"(?:redacted_)?thinking"/;
-const SHOWN = /"(?:text|partial_json)"\s*:\s*"/;
+const THINKING: ReadonlySet<unknown> = new Set(['thinking', 'redacted_thinking']);
 
 /**
  * Estimates the output of an answer that ends before the upstream has counted it: a stream's final counters come with
@@ -26,18 +25,12 @@ export class OutputMeter {
     this.#now = now;
   }
 
-  /** Whether the upstream's own final count has come: nothing is left to estimate. */
-  get isCounted(): boolean {
-    return this.#counted;
-  }
-
-  observe({ type, data }: StreamEvent): void {
+  /** Takes the next event of the stream, parsed already: it is called for each. */
+  observe(type: string, { delta, content_block: block }: Readonly<Record<string, unknown>>): void {
     if (type === 'content_block_delta') {
-      const shown = this.#thinkingSince === undefined ? SHOWN.exec(data) : null;
-      if (shown === null) return;
-      this.#bytes += Buffer.byteLength(data.slice(shown.index + shown[0].length, data.lastIndexOf('"')));
+      if (this.#thinkingSince === undefined && isObject(delta)) this.#bytes += shownBytes(delta);
     } else if (type === 'content_block_start') {
-      if (THINKING.test(data)) this.#thinkingSince = this.#now();
+      if (isObject(block) && THINKING.has(block['type'])) this.#thinkingSince = this.#now();
     } else if (type === 'content_block_stop') {
       this.#thinkingMs = this.#thinkingTime();
       this.#thinkingSince = undefined;
@@ -46,14 +39,36 @@ export class OutputMeter {
     }
   }
 
-  /** Tokens written until now, estimated. */
-  tokens(): number {
+  /**
+   * The usage of a stream that has not reached its end, with what was written until now: estimated, unless the upstream's
+   * own final count has come.
+   *
+   * @param told by the upstream; until a stream's end its output counter is a start value
+   */
+  complete(told: Usage, maxTokens: number): Usage {
+    if (this.#counted) return told;
+    const written = Math.min(this.#tokens(), maxTokens);
+    return written > (told.output_tokens ?? 0)
+      ? { ...told, output_tokens: written, output_tokens_estimated: true }
+      : told;
+  }
+
+  #tokens(): number {
     return Math.ceil(this.#bytes / BYTES_PER_TOKEN) + tokensWithin(this.#thinkingTime());
   }
 
   #thinkingTime(): number {
     return this.#thinkingMs + (this.#thinkingSince === undefined ? 0 : this.#now() - this.#thinkingSince);
   }
+}
+
+function shownBytes({ text, partial_json: json }: Readonly<Record<string, unknown>>): number {
+  const shown = text ?? json;
+  return typeof shown === 'string' ? Buffer.byteLength(shown) : 0;
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 /** Tokens that a model may have written in some milliseconds of which nothing was seen. */

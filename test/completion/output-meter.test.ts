@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { OutputMeter, tokensWithin } from '../../src/access/output-meter.ts';
+import { OutputMeter, tokensWithin } from '../../src/completion/output-meter.ts';
 
 type Timed = readonly [time: number, data: Record<string, unknown> | string];
 
@@ -14,12 +14,12 @@ function reader() {
         now = time;
         const data = typeof event === 'string' ? event : JSON.stringify(event);
         const { type }: { type: string } = JSON.parse(data);
-        meter.observe({ type, data });
+        meter.observe(type, JSON.parse(data));
       }
     },
     tokensAt: (time: number): number => {
       now = time;
-      return meter.tokens();
+      return meter.complete({}, 1_000_000).output_tokens ?? 0;
     },
   };
 }
@@ -32,6 +32,7 @@ function delta(delta: Record<string, unknown>): Record<string, unknown> {
   return { type: 'content_block_delta', index: 0, delta };
 }
 
+const STARTED = { input_tokens: 40, output_tokens: 1 };
 const STOP = { type: 'content_block_stop', index: 0 };
 
 describe('the output of an answer that was cut', () => {
@@ -71,11 +72,19 @@ describe('the output of an answer that was cut', () => {
     }
   });
 
-  it('is counted once the last delta of the message has come', () => {
+  it('is what the upstream told where that is more, or its final count', () => {
     const { read, meter } = reader();
-    read([0, { type: 'message_start' }], [0, STOP]);
-    assert.equal(meter.isCounted, false);
+    assert.equal(meter.complete(STARTED, 1000), STARTED);
+    read([0, delta({ type: 'text_delta', text: 'a'.repeat(30) })], [0, STOP]);
+    assert.deepEqual(meter.complete(STARTED, 1000), {
+      input_tokens: 40,
+      output_tokens: 10,
+      output_tokens_estimated: true,
+    });
+    assert.equal(meter.complete(STARTED, 5).output_tokens, 5);
+    const told = { output_tokens: 50 };
+    assert.equal(meter.complete(told, 1000), told);
     read([0, { type: 'message_delta' }]);
-    assert.equal(meter.isCounted, true);
+    assert.equal(meter.complete(STARTED, 1000), STARTED);
   });
 });
