@@ -68,7 +68,7 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
     hasCapacity: () => upstreams.hasCapacity(),
     // Renewals in the background are counted and charged like the calls that they serve.
     renewing: (next) => stack([observer.layer, admission], next),
-    clock: systemClock,
+    clock: { ...systemClock, after: edgeClock.after },
   });
 
   const service: Service = stack(
@@ -119,6 +119,7 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
   const admin = adminListener(config.admin, { telemetry, upstreams, server, version });
 
   const close = async (): Promise<void> => {
+    answers.close();
     await upstreams.close();
     await shared.close();
     await admin.close();

@@ -84,6 +84,11 @@ export class AnswerCache {
     return this.cache.size;
   }
 
+  /** Removes at most `limit` answers that have expired, and returns how many there were. */
+  reap(limit: number): number {
+    return this.cache.reap(limit);
+  }
+
   /** The answer to exactly this request. */
   find(key: string, request: string): FoundAnswer | undefined {
     const found = this.take(key);

@@ -1,3 +1,4 @@
+import { ExpiryBuckets } from './policy/expiry-buckets.ts';
 import { Frequency } from './policy/frequency.ts';
 import type { KeyHash } from './policy/key-hash.ts';
 import { Regions } from './policy/regions.ts';
@@ -5,8 +6,8 @@ import { type Entry, hasExpired } from './policy/segment.ts';
 import { WindowTuner } from './policy/window-tuner.ts';
 import { type Removal, TinyLfuMetrics } from './tiny-lfu-metrics.ts';
 
-/** Entries that each set looks at, for one that has expired: a popular one would keep its place long after otherwise. */
-const LOOKS_PER_SET = 1;
+/** Expired entries that each set removes at most: more than the one it adds, so that they give way before those that live. */
+const REAPED_PER_SET = 4;
 
 export interface TinyLfuOptions<K, V> {
   /** Bound on the sum of the costs, in the unit of `cost` (bytes, say): a positive integer. */
@@ -57,10 +58,10 @@ export class TinyLfuCache<K extends string | number, V> {
   readonly #maxEntryCost: number;
   readonly #frequency: Frequency;
   readonly #regions: Regions<K, V>;
+  readonly #expiry = new ExpiryBuckets<Entry<K, V>>();
   readonly #tuner: WindowTuner;
   /** Hash of the key at hand. */
   readonly #words = new Int32Array(4);
-  #walk: Iterator<Entry<K, V> | undefined>;
 
   /** @throws RangeError when the capacity is not a positive integer */
   constructor(options: TinyLfuOptions<K, V>) {
@@ -73,10 +74,9 @@ export class TinyLfuCache<K extends string | number, V> {
       this.#leave(entry, removal, now);
     });
     this.#regions.setWindow(this.#tuner.share);
-    this.#walk = this.#regions.all();
   }
 
-  /** Entries held, those included that have expired and were not met since. */
+  /** Entries held, those included that have expired and were neither met nor reaped since. */
   get size(): number {
     return this.#regions.size;
   }
@@ -144,7 +144,7 @@ export class TinyLfuCache<K extends string | number, V> {
     now: number = this.#options.clock.now(),
   ): boolean {
     requireInteger('cost of an entry', cost);
-    this.reap(LOOKS_PER_SET, now);
+    this.reap(REAPED_PER_SET, now);
     const present = this.#regions.find(key);
     if (cost > this.#maxEntryCost || !(ttl > 0)) {
       if (present !== undefined) this.#discard(present, now);
@@ -193,20 +193,15 @@ export class TinyLfuCache<K extends string | number, V> {
   }
 
   /**
-   * Removes what has expired among the next `limit` entries of a walk around the cache, and returns how many. Every set
-   * does so for a few; a timer may for more, to free memory where nothing else comes.
+   * Removes at most `limit` entries that have expired, the earliest first, and returns how many. An entry comes up within
+   * a second of its expiry (BUCKET_MS). Every set does so for a few; see startReaper for when no sets come.
    */
   reap(limit: number, now: number = this.#options.clock.now()): number {
     let removed = 0;
-    for (let looked = 0; looked < limit; looked += 1) {
-      const { done, value: entry } = this.#walk.next();
-      if (done === true) {
-        this.#walk = this.#regions.all();
-        break;
-      }
-      if (entry === undefined || !hasExpired(entry, now)) continue;
+    for (; removed < limit; removed += 1) {
+      const entry = this.#expiry.due(now);
+      if (entry === undefined) break;
       this.#remove(entry, 'expired', now);
-      removed += 1;
     }
     return removed;
   }
@@ -227,7 +222,10 @@ export class TinyLfuCache<K extends string | number, V> {
     const h1 = this.#words[1] ?? 0;
     const h2 = this.#words[2] ?? 0;
     const h3 = this.#words[3] ?? 0;
-    this.#regions.insert({ key, value, cost, start: now, ttl, hits: 0, segment: undefined, h0, h1, h2, h3 }, now);
+    const place = { segment: undefined, bucket: undefined, previous: undefined, next: undefined };
+    const entry: Entry<K, V> = { key, value, cost, start: now, ttl, hits: 0, ...place, h0, h1, h2, h3 };
+    this.#regions.insert(entry, now);
+    this.#expiry.add(entry);
     this.#tuner.fill(h0, h1, h2, h3, cost, now + ttl);
     this.metrics.keysAdded += 1;
     this.metrics.costAdded += cost;
@@ -237,10 +235,12 @@ export class TinyLfuCache<K extends string | number, V> {
     const replaced = entry.value;
     this.metrics.keysUpdated += 1;
     this.metrics.costAdded += cost - entry.cost;
+    this.#expiry.remove(entry);
     entry.value = value;
     entry.start = now;
     entry.ttl = ttl;
     entry.hits = 0;
+    this.#expiry.add(entry);
     this.#regions.resize(entry, cost, now);
     this.#tuner.fill(entry.h0, entry.h1, entry.h2, entry.h3, cost, now + ttl);
     this.#options.onRemove?.(entry.key, replaced, 'replaced');
@@ -258,6 +258,7 @@ export class TinyLfuCache<K extends string | number, V> {
   }
 
   #leave(entry: Entry<K, V>, removal: Exclude<Removal, 'replaced'>, now: number): void {
+    this.#expiry.remove(entry);
     this.metrics.countRemoval(removal, entry.cost, now - entry.start);
     this.#options.onRemove?.(entry.key, entry.value, removal);
   }

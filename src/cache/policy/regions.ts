@@ -104,7 +104,7 @@ export class Regions<K extends string | number, V> {
     this.#protected.clear();
   }
 
-  /** All entries, those first that would stay longest. They may be removed meanwhile. */
+  /** All entries. */
   *all(): Generator<Entry<K, V> | undefined, void, unknown> {
     yield* this.#protected.oldestFirst();
     yield* this.#window.oldestFirst();

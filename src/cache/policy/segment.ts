@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
+import type { Expiring } from './expiry-buckets.ts';
 
 /** A resident entry. Times in milliseconds of the cache's clock. */
-export interface Entry<K extends string | number, V> {
+export interface Entry<K extends string | number, V> extends Expiring<Entry<K, V>> {
   readonly key: K;
   value: V;
   cost: number;
