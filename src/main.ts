@@ -1,4 +1,5 @@
 /** The composition root: configuration in, layers stacked in the order in which a call meets them, server out. */
+import { startReaper } from './cache/reaper.ts';
 import type { Config } from './config/load.ts';
 import { formatAddress } from './config/address.ts';
 import { type Service, stack } from './completion/service.ts';
@@ -68,7 +69,7 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
     hasCapacity: () => upstreams.hasCapacity(),
     // Renewals in the background are counted and charged like the calls that they serve.
     renewing: (next) => stack([observer.layer, admission], next),
-    clock: { ...systemClock, after: edgeClock.after },
+    clock: systemClock,
   });
 
   const service: Service = stack(
@@ -118,8 +119,9 @@ export async function startRelay(config: Config, log: Log, version: string): Pro
   });
   const admin = adminListener(config.admin, { telemetry, upstreams, server, version });
 
+  const endReaping = startReaper({ reap: answers.reap, after: edgeClock.after });
   const close = async (): Promise<void> => {
-    answers.close();
+    endReaping();
     await upstreams.close();
     await shared.close();
     await admin.close();

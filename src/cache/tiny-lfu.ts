@@ -222,8 +222,8 @@ export class TinyLfuCache<K extends string | number, V> {
     const h1 = this.#words[1] ?? 0;
     const h2 = this.#words[2] ?? 0;
     const h3 = this.#words[3] ?? 0;
-    const place = { segment: undefined, bucket: undefined, previous: undefined, next: undefined };
-    const entry: Entry<K, V> = { key, value, cost, start: now, ttl, hits: 0, ...place, h0, h1, h2, h3 };
+    const nowhere = { segment: undefined, bucket: undefined, previous: undefined, next: undefined };
+    const entry: Entry<K, V> = { key, value, cost, start: now, ttl, hits: 0, ...nowhere, h0, h1, h2, h3 };
     this.#regions.insert(entry, now);
     this.#expiry.add(entry);
     this.#tuner.fill(h0, h1, h2, h3, cost, now + ttl);

@@ -1,7 +1,6 @@
 import { AnswerCache, type FoundAnswer } from '../cache/answer-cache.ts';
 import { type LastTurn, splitLastTurn } from '../cache/last-turn.ts';
 import { type RedisCommands, RedisTier } from '../cache/redis-tier.ts';
-import { startReaper } from '../cache/reaper.ts';
 import { RefreshAhead } from '../cache/refresh-ahead.ts';
 import type { Call } from '../completion/call.ts';
 import { RelayError } from '../completion/errors.ts';
@@ -36,7 +35,6 @@ export interface ReuseParts {
   readonly hasCapacity: () => boolean;
   /** What the calls that renew answers pass before they go upstream: they are counted, charged and logged as callers' are. */
   readonly renewing: Layer;
-  /** Its timers need not keep the process alive. */
   readonly clock: Clock;
 }
 
@@ -60,10 +58,6 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
     counters: settings.counters,
     clock,
     left: similar.forget,
-  });
-  const endReaping = startReaper({
-    reap: (limit) => cache.reap(limit),
-    after: (milliseconds, run) => clock.after(milliseconds, run),
   });
   const ahead = new RefreshAhead({
     after: settings.refreshAhead,
@@ -148,8 +142,8 @@ export function openReuse(config: Config, { telemetry, redis, hasCapacity, renew
       common = next.cache;
       defaults = defaultsOf(next);
     },
-    /** Ends what is done in the background. */
-    close: endReaping,
+    /** Removes at most `limit` answers that have expired, and returns how many there were. */
+    reap: (limit: number): number => cache.reap(limit),
   };
 }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { BUCKET_MS } from '../../src/cache/policy/expiry-buckets.ts';
 import { TinyLfuCache } from '../../src/cache/tiny-lfu.ts';
 import { hashInteger } from './hashes.ts';
 
@@ -61,7 +62,7 @@ const steps = [
       assert.equal(cache.metrics.misses - misses, expected === undefined ? 1 : 0);
     }),
   ),
-  fc.tuple(key, fc.integer({ min: 1, max: 30 }), fc.constantFrom(0, 5, 40, Infinity)).map(([key, cost, ttl]) =>
+  fc.tuple(key, fc.integer({ min: 1, max: 30 }), fc.constantFrom(0, 5, 40, 3000, Infinity)).map(([key, cost, ttl]) =>
     step(`set(${key}, cost ${cost}, ttl ${ttl})`, (model, cache) => {
       model.fills += 1;
       const value = model.fills;
@@ -89,7 +90,7 @@ const steps = [
       assert.equal(info?.cost, fill?.cost);
     }),
   ),
-  fc.nat({ max: 20 }).map((by) =>
+  fc.oneof(fc.nat({ max: 20 }), fc.constantFrom(700, 1000, 2500, 10_000)).map((by) =>
     step(`wait(${by})`, (model) => {
       model.now += by;
     }),
@@ -99,6 +100,19 @@ const steps = [
       const before = model.resident.size;
       const removed = cache.reap(limit);
       assert.equal(before - model.resident.size, removed);
+      assert.ok(removed <= limit);
+    }),
+  ),
+  fc.nat({ max: BUCKET_MS }).map((late) =>
+    step(`reap everything, ${late} ms after the last second`, (model, cache) => {
+      model.now = Math.ceil(model.now / BUCKET_MS) * BUCKET_MS;
+      const expired = [...model.resident.keys()].filter((key) => live(model, key) === undefined);
+      model.now += late;
+      while (cache.reap(3) === 3);
+      for (const key of expired) assert.equal(model.resident.has(key), false);
+      model.now = Math.ceil(model.now / BUCKET_MS) * BUCKET_MS;
+      while (cache.reap(3) === 3);
+      for (const key of model.resident.keys()) assert.notEqual(live(model, key), undefined);
     }),
   ),
   fc.constant(

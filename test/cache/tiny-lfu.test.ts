@@ -74,23 +74,44 @@ describe('time to live', () => {
     assert.deepEqual(cache.info(1), { cost: 8, age: 0, ttl: 1000, remainingTtl: 1000, hits: 0 });
   });
 
-  test('reaping frees what has expired, a bounded number of looks at a time', () => {
+  test('reaping frees what has expired, the earliest first, a bounded number at a time', () => {
     const cache = cacheOf();
-    for (let key = 0; key < 20; key += 1) cache.set(key, 'a', 1, key < 15 ? 10 : 1000);
-    now = 10;
-    let reaped = 0;
-    for (let round = 0; round < 20; round += 1) reaped += cache.reap(4);
-    assert.equal(reaped, 15);
+    for (let key = 0; key < 20; key += 1) cache.set(key, 'a', 1, key < 15 ? 2000 - 100 * key : 2001);
+    now = 2000;
+    assert.deepEqual(
+      Array.from({ length: 5 }, () => cache.reap(4)),
+      [4, 4, 4, 3, 0],
+    );
+    assert.ok(removed.slice(0, 5).every(([key]) => key >= 10));
     assert.equal(cache.size, 5);
     assert.equal(cache.bytes, 5);
     assert.equal(cache.metrics.keysExpired, 15);
   });
 
+  test('under a load of keys that never come back, what has expired leaves within a second or so', () => {
+    const cache = cacheOf({ capacity: 1_000_000 });
+    for (let key = 0; key < 20_000; key += 1) {
+      now += 20;
+      cache.set(key, 'a', 1);
+      assert.ok(cache.size <= (1000 + 1000) / 20 + 1, `${cache.size} entries at ${now} ms`);
+    }
+  });
+
+  test('a fill under an earlier time than the last is reaped like others', () => {
+    const cache = cacheOf();
+    cache.set(1, 'a', 1, 9000, 1000);
+    cache.set(2, 'b', 1, 500, 9000);
+    cache.reap(1, 9900);
+    cache.set(3, 'c', 1, 500, 2000);
+    assert.equal(cache.reap(10, 11_000), 3);
+    assert.equal(cache.size, 0);
+  });
+
   test('an expired entry gives way before one that lives, however popular it was', () => {
     const cache = cacheOf({ capacity: 10, maxEntryCost: 1 });
-    for (let key = 0; key < 10; key += 1) cache.set(key, 'old', 1, 10);
+    for (let key = 0; key < 10; key += 1) cache.set(key, 'old', 1, 1000);
     for (let round = 0; round < 10; round += 1) for (let key = 0; key < 10; key += 1) cache.get(key);
-    now = 10;
+    now = 1000;
     for (let key = 10; key < 20; key += 1) cache.set(key, 'new', 1);
     for (let key = 10; key < 20; key += 1) assert.equal(cache.has(key), true);
   });

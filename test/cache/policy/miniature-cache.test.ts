@@ -34,7 +34,8 @@ test('a miniature cache that watches every key holds exactly what the regions ho
           miniature.touch(node);
           continue;
         }
-        const entry = { key, value: true as const, cost, start: 0, ttl: Infinity, hits: 0, segment: undefined };
+        const nowhere = { segment: undefined, bucket: undefined, previous: undefined, next: undefined };
+        const entry = { key, value: true as const, cost, start: 0, ttl: Infinity, hits: 0, ...nowhere };
         regions.insert({ ...entry, h0, h1, h2, h3 }, 0);
         const added = sample.acquire(h0, h1, h2, h3);
         sample.cost[added] = cost;
