@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 
 /** Characters that are encoded and sent at a time. */
-const PIECE = 65_536;
+const PIECE = 262_144;
 
 /**
  * A long body, encoded piece by piece as the connection takes it. Given a text undici keeps all of it in UTF-8 until the
