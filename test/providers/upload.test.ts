@@ -6,7 +6,9 @@ import { Upload } from '../../src/providers/upload.ts';
 
 /** Texts of several pieces, whose pieces may end anywhere in what stands between long stretches. */
 const long = fc
-  .array(fc.tuple(fc.constantFrom(1, 131_070, 262_142, 262_143, 262_144), fc.string({ unit: 'binary' })), { maxLength: 4 })
+  .array(fc.tuple(fc.constantFrom(1, 131_070, 262_142, 262_143, 262_144), fc.string({ unit: 'binary' })), {
+    maxLength: 4,
+  })
   .map((parts) => parts.map(([length, text]) => 'é'.repeat(length) + text).join(''));
 
 test('the pieces of a text are its UTF-8, wherever they end', async () => {
@@ -22,7 +24,11 @@ test('the pieces of a text are its UTF-8, wherever they end', async () => {
 });
 
 test('no piece ends between the halves of a character, and a lone half is replaced as it would be in the whole', async () => {
-  for (const text of ['x'.repeat(262_143) + '😀'.repeat(3), `${'x'.repeat(262_143)}\ud83dx`, '\ud83d'.repeat(300_000)]) {
+  for (const text of [
+    'x'.repeat(262_143) + '😀'.repeat(3),
+    `${'x'.repeat(262_143)}\ud83dx`,
+    '\ud83d'.repeat(300_000),
+  ]) {
     assert.ok((await buffer(new Upload(text, ''))).equals(Buffer.from(text)));
   }
 });
