@@ -5,6 +5,7 @@ import type { ResponseHead } from '../completion/head.ts';
 import type { Reply, Settlement } from '../completion/reply.ts';
 import { readUsage } from '../completion/usage.ts';
 import { errorEvent, refusal } from './api-error.ts';
+import { MISPLACED } from './api-meanings.ts';
 import { codingOf, type Coding, DecodingSink } from './content-coding.ts';
 import { ErrorEvent, MalformedStream } from './event-reader.ts';
 import { EventStream } from './event-stream.ts';
@@ -183,7 +184,7 @@ export class Answer implements Receiver {
 type NoAnswer = 'error' | 'other' | 'damaged';
 
 const NO_ANSWER: Readonly<Record<Exclude<NoAnswer, 'error'>, string>> = {
-  other: 'The endpoint did not answer as the Messages API does. Retry; the operator must check its base URL.',
+  other: MISPLACED.message,
   damaged: 'The upstream answered with something that is not JSON. Retry.',
 };
 

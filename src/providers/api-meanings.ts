@@ -63,7 +63,7 @@ const NOT_FOUND: Meaning = {
 };
 
 /** Not said by the API itself, but by whatever stands at a wrong address. */
-const MISPLACED: Meaning = {
+export const MISPLACED: Meaning = {
   reason: 'UPSTREAM_UNAVAILABLE',
   message: 'The endpoint did not answer as the Messages API does. Retry; the operator must check its base URL.',
 };

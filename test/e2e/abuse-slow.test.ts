@@ -49,7 +49,7 @@ async function begin(
   );
   for (let sent = 0; sent < bytes && !connection.isClosed; sent += PIECE.length) {
     connection.write(frame(FRAME.DATA, FLAG.NONE, stream, PIECE));
-    // Windows are 64 KiB: the relay opens them again as it reads.
+    // The relay opens its windows again as it reads.
     if (sent % (2 * PIECE.length) === 0) await connection.roundTrip();
   }
 }
